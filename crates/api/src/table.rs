@@ -25,6 +25,10 @@ pub struct Resource {
     pub versions: &'static [Version],
     /// The version in which objects are stored; one of `versions`.
     pub storage_version: &'static str,
+    /// The row (group, plural) whose storage this one shares, if it has none of its own: `events` of
+    /// `events.k8s.io` is another view of the core `events`. Then `storage_version` is the other row's, and
+    /// `to_storage` and `from_storage` convert to and from the other row's stored form, `apiVersion` included.
+    pub stored_with: Option<(&'static str, &'static str)>,
     /// Whether the `status` subresource exists (and the main endpoint then ignores `status`).
     pub status_subresource: bool,
     /// Whether this is a built-in type of Kubernetes (strategic merge patch, protobuf) or acts as a custom
