@@ -6,3 +6,4 @@
 pub mod field;
 pub mod step_plan;
 pub mod table;
+pub mod tekton;
