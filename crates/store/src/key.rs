@@ -5,7 +5,8 @@
 use bytes::Bytes;
 use types::ClusterId;
 
-const SEPARATOR: u8 = 0;
+/// What ends every part of a key but the last.
+pub(crate) const SEPARATOR: u8 = 0;
 
 /// A whole key: one object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,10 +83,25 @@ impl KeyPrefix {
         &self.0
     }
 
+    /// Whether `key` lies under this prefix; the prefix of one object covers that object only.
+    #[must_use]
+    pub fn covers(&self, key: &[u8]) -> bool {
+        if self.is_object() { key == self.0 } else { key.starts_with(&self.0) }
+    }
+
+    /// Only a whole key can end in something else than the separator.
+    fn is_object(&self) -> bool {
+        self.0.last().is_some_and(|last| *last != SEPARATOR)
+    }
+
     /// The first key past the range, or `None` when the range is open at its end.
     #[must_use]
     pub fn end(&self) -> Option<Bytes> {
         let mut end = self.0.to_vec();
+        if self.is_object() {
+            end.push(SEPARATOR);
+            return Some(end.into());
+        }
         while let Some(last) = end.pop() {
             if last < u8::MAX {
                 end.push(last + 1);
@@ -109,6 +125,16 @@ fn joined(parts: &[&str]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_prefix_of_an_object_covers_no_longer_name() {
+        let cluster = ClusterId::root();
+        let key = |name| Key::new("/pods", "", &cluster, "ns", name);
+        let prefix = KeyPrefix::object(&key("p"));
+        let end = prefix.end().unwrap();
+        assert!(prefix.covers(key("p").as_bytes()) && *key("p").as_bytes() < end);
+        assert!(!prefix.covers(key("p-1").as_bytes()) && *key("p-1").as_bytes() >= end);
+    }
 
     #[test]
     fn a_prefix_covers_its_objects_and_not_its_neighbours() {

@@ -3,10 +3,19 @@
 //! Invariant: a write is acknowledged only after it is durable, and its revision is one more than the last.
 //! Start at [`Store`]; [`key`] holds the layout of keys, [`Watch`] the reading end of the log.
 
+mod blocking;
+mod decide;
+mod hub;
 pub mod key;
+mod live;
+mod memory;
+mod merge;
+mod ring;
 mod store;
+mod watch;
 
 pub use key::{Key, KeyPrefix};
+pub use memory::MemoryStore;
 pub use store::{
     BoxFuture, Committed, Entry, Error, Event, Expect, Op, Outcome, Range, RangePage, Store, Txn, Watch,
 };

@@ -57,7 +57,8 @@ pub struct Txn {
 /// How a transaction ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Every precondition held, and the writes are durable.
+    /// Every precondition held, and the writes are durable. A transaction that changed nothing has the revision
+    /// of the last one that did.
     Committed(Committed),
     /// This precondition (its index in [`Txn::expect`]) did not hold; nothing was written.
     /// The entry is what stands at that key now.
@@ -147,7 +148,12 @@ pub trait Store: Send + Sync {
     /// The oldest revision that can still be read or watched from.
     fn compacted(&self) -> Revision;
 
-    /// Forgets history up to and including `revision`; current values stay.
+    /// Forgets history up to `revision`: from then on nothing older can be read, and nothing can be watched from
+    /// before it. The state at `revision` and everything after it stay. Forgetting less than before does nothing
+    /// but say so.
+    ///
+    /// # Errors
+    /// [`Error::Compacted`] when that much was forgotten already; [`Error::Future`] for what has not happened.
     fn compact(&self, revision: Revision) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Refuses new writes, finishes those under way, and releases the files.
