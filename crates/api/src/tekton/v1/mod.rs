@@ -5,6 +5,7 @@
 
 mod artifact;
 mod condition;
+mod kinds;
 mod matrix;
 mod param;
 mod pipeline;
