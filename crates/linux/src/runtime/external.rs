@@ -1,0 +1,96 @@
+//! Drives an external OCI runtime: a program with the command line of `runc`.
+//! Its `run --detach` leaves the container's first process to us, the nearest reaper; from then on only `delete` is
+//! needed of it. Signals and waiting go by pidfd.
+//! Invariant: a failed start leaves no state of the runtime behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::api::{Running, Start, Stdio};
+use crate::error::{Doing, Error, Result};
+use crate::process::{self, PidFd};
+
+/// What is needed to remove a container from the runtime's state.
+#[derive(Debug)]
+pub(super) struct Handle {
+    program: PathBuf,
+    state_dir: PathBuf,
+    id: String,
+}
+
+impl Handle {
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(&self.state_dir);
+        command
+    }
+
+    /// Runs `delete --force`.
+    pub(super) fn delete(self) -> Result<()> {
+        let output = self
+            .command()
+            .args(["delete", "--force", &self.id])
+            .output()
+            .doing(|| format!("run {}", self.program.display()))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        Err(Error::Container { id: self.id, message })
+    }
+}
+
+/// Starts a container.
+pub(super) fn start(program: &Path, start: &Start<'_>, stdio: Stdio) -> Result<Running> {
+    let handle = Handle {
+        program: program.to_owned(),
+        state_dir: start.state_dir.to_owned(),
+        id: start.id.to_owned(),
+    };
+    fs::create_dir_all(start.state_dir).doing(|| format!("make directory {}", start.state_dir.display()))?;
+    let log = start.state_dir.join(format!("{}.log", start.id));
+    let pid_file = start.state_dir.join(format!("{}.pid", start.id));
+    let stdin = match stdio.stdin {
+        Some(stdin) => stdin,
+        None => process::dev_null()?,
+    };
+    let mut command = Command::new(program);
+    command.arg("--root").arg(start.state_dir).arg("--log").arg(&log);
+    command.args(["run", "--detach"]).arg("--pid-file").arg(&pid_file);
+    command.arg("--bundle").arg(start.bundle).arg(start.id);
+    let oom_kills_before = start.cgroup.map_or(0, crate::cgroup::Group::oom_kills);
+    let status = command.stdin(stdin).stdout(stdio.stdout).stderr(stdio.stderr).status();
+    let status = status.doing(|| format!("run {}", program.display()));
+    let started = status.and_then(|status| {
+        if !status.success() {
+            return Err(Error::Container { id: start.id.to_owned(), message: last_line(&log) });
+        }
+        let pid = fs::read_to_string(&pid_file).doing(|| format!("read {}", pid_file.display()))?;
+        let pid = pid.trim().parse();
+        PidFd::open(pid.map_err(|_| Error::Spec(format!("{} has no number", pid_file.display())))?)
+    });
+    let _ = fs::remove_file(&log);
+    let _ = fs::remove_file(&pid_file);
+    match started {
+        Ok(process) => Ok(Running {
+            process,
+            outcome: None,
+            external: Some(handle),
+            cgroup: start.cgroup.cloned(),
+            oom_kills_before,
+        }),
+        Err(error) => {
+            let _ = handle.delete();
+            Err(error)
+        }
+    }
+}
+
+/// The last message in the runtime's log, without its decoration.
+fn last_line(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let line = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it gave no reason");
+    let message = line.split_once("msg=").map_or(line, |(_, message)| message);
+    message.trim_matches('"').replace("\\\"", "\"")
+}
