@@ -16,7 +16,7 @@ use crate::error::{Error, absent_as_none};
 use crate::options::{
     DeleteOptions, ListOptions, LogOptions, Patch, PatchOptions, Query, WatchOptions, WriteOptions, escape,
 };
-use crate::resource::{Kind, Object, ResourceType};
+use crate::resource::{Kind, Object, Readable, ResourceType};
 use crate::transport::{Body, Request, Response, Transport};
 use crate::watch::WatchStream;
 
@@ -96,7 +96,7 @@ impl Cluster {
 
     /// Objects of any resource, decoded as any type: `serde_json::Value`, or [`crate::PartialObject`].
     #[must_use]
-    pub fn resource<K: Object>(&self, resource: ResourceType, namespace: Option<&str>) -> Api<K> {
+    pub fn resource<K: Readable>(&self, resource: ResourceType, namespace: Option<&str>) -> Api<K> {
         let mut base = String::with_capacity(96);
         base.push_str("/clusters/");
         base.push_str(&self.cluster);
@@ -136,7 +136,7 @@ pub struct List<K> {
 }
 
 #[derive(Deserialize)]
-#[serde(bound(deserialize = "K: Object"))]
+#[serde(bound(deserialize = "K: Readable"))]
 struct WireList<K> {
     #[serde(default)]
     metadata: ListMeta,
@@ -157,7 +157,7 @@ impl<K> Clone for Api<K> {
     }
 }
 
-impl<K: Object> Api<K> {
+impl<K: Readable> Api<K> {
     /// The object of this name.
     ///
     /// # Errors
@@ -204,41 +204,6 @@ impl<K: Object> Api<K> {
             all.continue_token = page.continue_token;
         }
         Ok(all)
-    }
-
-    /// Creates an object; the answer is the object as stored.
-    ///
-    /// # Errors
-    /// [`Error::AlreadyExists`], or [`Error::Invalid`].
-    pub async fn create(&self, object: &K) -> Result<K, Error> {
-        self.create_with(object, &WriteOptions::default()).await
-    }
-
-    /// As [`Api::create`], with options.
-    ///
-    /// # Errors
-    /// As [`Api::create`].
-    pub async fn create_with(&self, object: &K, options: &WriteOptions) -> Result<K, Error> {
-        let mut query = Query::default();
-        options.query(&mut query);
-        let call = Call::new(Method::POST, format!("{}{}", self.base, query.as_str()));
-        self.object(call.json(object)?).await
-    }
-
-    /// Replaces an object; its `resourceVersion`, when there, is a precondition.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] when it changed meanwhile.
-    pub async fn update(&self, name: &str, object: &K) -> Result<K, Error> {
-        self.object(Call::new(Method::PUT, self.path(name, None)).json(object)?).await
-    }
-
-    /// Replaces the status of an object; its `resourceVersion`, when there, is a precondition.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] when it changed meanwhile.
-    pub async fn update_status(&self, name: &str, object: &K) -> Result<K, Error> {
-        self.object(Call::new(Method::PUT, self.path(name, Some("status"))).json(object)?).await
     }
 
     /// Changes an object.
@@ -354,6 +319,43 @@ impl<K: Object> Api<K> {
         let code = response.status();
         let body = collect(response.into_body(), &what).await.unwrap_or_default();
         Err(Error::refused(what, code, status_of(code, &body)))
+    }
+}
+
+impl<K: Object> Api<K> {
+    /// Creates an object; the answer is the object as stored.
+    ///
+    /// # Errors
+    /// [`Error::AlreadyExists`], or [`Error::Invalid`].
+    pub async fn create(&self, object: &K) -> Result<K, Error> {
+        self.create_with(object, &WriteOptions::default()).await
+    }
+
+    /// As [`Api::create`], with options.
+    ///
+    /// # Errors
+    /// As [`Api::create`].
+    pub async fn create_with(&self, object: &K, options: &WriteOptions) -> Result<K, Error> {
+        let mut query = Query::default();
+        options.query(&mut query);
+        let call = Call::new(Method::POST, format!("{}{}", self.base, query.as_str()));
+        self.object(call.json(object)?).await
+    }
+
+    /// Replaces an object; its `resourceVersion`, when there, is a precondition.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it changed meanwhile.
+    pub async fn update(&self, name: &str, object: &K) -> Result<K, Error> {
+        self.object(Call::new(Method::PUT, self.path(name, None)).json(object)?).await
+    }
+
+    /// Replaces the status of an object; its `resourceVersion`, when there, is a precondition.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it changed meanwhile.
+    pub async fn update_status(&self, name: &str, object: &K) -> Result<K, Error> {
+        self.object(Call::new(Method::PUT, self.path(name, Some("status"))).json(object)?).await
     }
 }
 

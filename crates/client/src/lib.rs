@@ -21,7 +21,9 @@ pub use options::{
     DeleteOptions, ListOptions, LogOptions, Patch, PatchOptions, Preconditions, Propagation, WatchOptions,
     WriteOptions,
 };
-pub use resource::{CLUSTER_ANNOTATION, Dynamic, Kind, Object, PartialObject, ResourceType, Versioned};
+pub use resource::{
+    CLUSTER_ANNOTATION, Dynamic, Kind, Object, PartialObject, Readable, ResourceType, Versioned,
+};
 pub use transport::{Body, BoxFuture, Request, Response, Transport, TransportError};
 pub use watch::{Bookmark, WatchEvent, WatchStream};
 pub use watcher::{Followed, Watcher, WatcherOptions};

@@ -39,9 +39,13 @@ impl ResourceType {
     }
 }
 
+/// What an answer can be decoded as.
+pub trait Readable: DeserializeOwned + Send + Sync + 'static {}
+impl<T: DeserializeOwned + Send + Sync + 'static> Readable for T {}
+
 /// What travels as the body of a request or an answer.
-pub trait Object: Serialize + DeserializeOwned + Send + Sync + 'static {}
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> Object for T {}
+pub trait Object: Readable + Serialize {}
+impl<T: Readable + Serialize> Object for T {}
 
 /// A type of objects with its place in URLs; every `k8s_openapi` resource is one.
 pub trait Kind: Object {
@@ -100,7 +104,7 @@ pub struct PartialObject {
 pub struct Dynamic(pub serde_json::Value);
 
 /// An object that says at which revision it was read.
-pub trait Versioned: Object {
+pub trait Versioned: Readable {
     /// `metadata.resourceVersion`; empty when the server did not say.
     fn resource_version(&self) -> &str;
 }

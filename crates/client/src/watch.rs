@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::error::Error;
-use crate::resource::Object;
+use crate::resource::Readable;
 use crate::transport::Body;
 
 /// What happened to an object.
@@ -61,7 +61,7 @@ pub struct WatchStream<K> {
     kind: PhantomData<fn() -> K>,
 }
 
-impl<K: Object> WatchStream<K> {
+impl<K: Readable> WatchStream<K> {
     pub(crate) fn new(body: Body, what: String) -> Self {
         Self { body, buffer: BytesMut::new(), scanned: 0, what, ended: false, kind: PhantomData }
     }

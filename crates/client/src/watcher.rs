@@ -50,7 +50,9 @@ pub enum Followed<K> {
     Existing(K),
     /// The listing is complete.
     Complete,
-    /// The object was created or changed.
+    /// The object was created, or entered the selection.
+    Created(K),
+    /// The object was changed.
     Changed(K),
     /// The object was removed, or left the selection.
     Gone(K),
@@ -171,7 +173,10 @@ impl<K: Versioned> Watcher<K> {
         open.spoke = true;
         let (version, followed) = match event {
             WatchEvent::Bookmark(bookmark) => (bookmark.resource_version, None),
-            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+            WatchEvent::Added(object) => {
+                (object.resource_version().to_owned(), Some(Followed::Created(object)))
+            }
+            WatchEvent::Modified(object) => {
                 (object.resource_version().to_owned(), Some(Followed::Changed(object)))
             }
             WatchEvent::Deleted(object) => {
