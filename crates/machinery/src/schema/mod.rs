@@ -1,11 +1,32 @@
 //! Structural schemas: what fields an object may have, their defaults and constraints, and how lists merge.
+//! Which kinds exist, and rules that a schema cannot say, are `api`'s.
+//! Invariant: pruning, and defaulting, twice is the same as once; neither looks at the other's result.
+//! Start at [`Structural`]; the table of merge keys for Kubernetes' own types is in `extensions`.
+
+mod compile;
+mod defaults;
+mod extensions;
+mod formats;
+mod node;
+mod object_meta;
+mod pattern;
+mod prune;
+#[cfg(test)]
+pub(crate) mod tests;
+mod validate;
 
 use api::field::FieldError;
 use serde_json::Value;
 
-/// A compiled schema of a whole object.
+pub(crate) use extensions::annotate;
+pub(crate) use node::{ListKind, Node, NodeId};
+
+/// A compiled schema of a whole object. Compiling costs; keep it and share it.
 #[derive(Clone, Debug)]
-pub struct Structural {}
+pub struct Structural {
+    nodes: Vec<Node>,
+    root: NodeId,
+}
 
 /// Why a schema cannot be compiled.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,25 +40,56 @@ pub struct SchemaError {
 
 impl Structural {
     /// Compiles a JSON schema of a whole object: `$defs` and `$ref` as schemars makes them, or the
-    /// `openAPIV3Schema` of a custom resource definition.
+    /// `openAPIV3Schema` of a custom resource definition. `metadata` is always that of Kubernetes.
     ///
     /// # Errors
-    /// A `$ref` points nowhere, a pattern does not compile, or the root is no object.
-    pub fn compile(_schema: &Value) -> Result<Self, SchemaError> {
-        Ok(Self {})
+    /// A `$ref` points nowhere, or a pattern does not compile.
+    pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
+        compile::compile(schema)
     }
 
     /// Removes unknown fields and returns their paths, such as `spec.tasks[0].x`, sorted.
-    pub fn prune(&self, _object: &mut Value) -> Vec<String> {
-        Vec::new()
+    pub fn prune(&self, object: &mut Value) -> Vec<String> {
+        prune::prune(self, object)
     }
 
-    /// Fills in the defaults of absent fields (and of null ones that may not be null).
-    pub fn default(&self, _object: &mut Value) {}
+    /// Fills in the defaults of absent fields, removes nulls where null means absent, and writes quantities
+    /// that were given as numbers as text. Comes after [`Self::prune`] and before [`Self::validate`].
+    pub fn default(&self, object: &mut Value) {
+        defaults::default(self, object);
+    }
 
     /// All that is wrong with an object by its schema, in Kubernetes' words.
     #[must_use]
-    pub fn validate(&self, _object: &Value) -> Vec<FieldError> {
-        Vec::new()
+    pub fn validate(&self, object: &Value) -> Vec<FieldError> {
+        validate::validate(self, object)
+    }
+
+    pub(crate) fn root(&self) -> &Node {
+        self.node(self.root)
+    }
+
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.0]
+    }
+
+    /// The node for a value where the schema offers alternatives: the first that admits the value's type.
+    pub(crate) fn resolve<'a>(&'a self, node: &'a Node, value: &Value) -> &'a Node {
+        if !node.is_choice() {
+            return node;
+        }
+        let fits = |node: &&Node| node.kinds.is_empty() || node.kinds.iter().any(|kind| kind.admits(value));
+        let mut choices = node.any_of.iter().chain(&node.one_of).map(|id| self.node(*id));
+        choices.find(fits).map_or(node, |choice| self.resolve(choice, value))
+    }
+
+    /// The node of a field, if the schema knows one.
+    pub(crate) fn field<'a>(&'a self, node: &Node, key: &str) -> Option<&'a Node> {
+        node.properties.get(key).copied().or(node.additional).map(|id| self.node(id))
+    }
+
+    /// The node of a list's items, if the schema knows one.
+    pub(crate) fn items<'a>(&'a self, node: &Node) -> Option<&'a Node> {
+        node.items.map(|id| self.node(id))
     }
 }

@@ -64,7 +64,9 @@ impl LabelSelector {
                 Token::End => break,
                 Token::Word(_) | Token::Symbol("!") => {}
                 other => {
-                    return Err(fail(format!("found '{other}', expected: !, identifier, or 'end of string'")));
+                    return Err(fail(format!(
+                        "found '{other}', expected: !, identifier, or 'end of string'"
+                    )));
                 }
             }
             let requirement = parser.requirement();
