@@ -5,6 +5,7 @@
 
 mod blocking;
 mod decide;
+mod embedded;
 mod hub;
 pub mod key;
 mod live;
@@ -14,6 +15,7 @@ mod ring;
 mod store;
 mod watch;
 
+pub use embedded::{EmbeddedStore, Options};
 pub use key::{Key, KeyPrefix};
 pub use memory::MemoryStore;
 pub use store::{

@@ -99,10 +99,23 @@ impl Core {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
-        if let Some(known) = self.live.read().get(key.as_bytes()) {
-            return Ok(known);
+        {
+            let live = self.live.read();
+            if live.closed {
+                return Err(Error::Closed);
+            }
+            if let Some(known) = live.get(key.as_bytes()) {
+                return Ok(known);
+            }
         }
+        // Whatever memory no longer has, the table has by now.
         self.beneath.get(key)
+    }
+
+    /// Takes over changes that the table beneath does not have yet. They are in the log already.
+    pub(crate) fn replay(&self, events: &[Event]) {
+        let mut live = self.live.write();
+        events.iter().for_each(|event| live.apply(event, self.grounded));
     }
 
     /// Makes durable events visible: state, ring, watches. They are whole transactions in the order of commits.
@@ -212,7 +225,9 @@ impl Live {
 
     /// Whether the state at `revision` can be read and the log followed from there.
     pub(crate) fn check_readable(&self, revision: Revision) -> Result<(), Error> {
-        if revision < self.floor {
+        if self.closed {
+            Err(Error::Closed)
+        } else if revision < self.floor {
             Err(Error::Compacted { asked: revision, oldest: self.floor })
         } else if revision > self.published {
             Err(Error::Future { asked: revision, newest: self.published })

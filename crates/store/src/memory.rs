@@ -49,9 +49,7 @@ impl MemoryStore {
 
     fn commit(&self, txn: Txn) -> Result<Outcome, Error> {
         let _writer = self.writer.lock();
-        if self.core.live.read().closed {
-            return Err(Error::Closed);
-        }
+        self.core.check_readable(self.core.published())?;
         let revision = self.core.published().next();
         Ok(match decide(txn, revision, |key| self.core.get(key))? {
             Decision::Refused(index, entry) => Outcome::Refused(index, entry),

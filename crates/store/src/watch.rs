@@ -71,9 +71,6 @@ enum Look {
 impl Cursor {
     pub(crate) fn open(core: &Arc<Core>, scope: &crate::KeyPrefix, after: Revision) -> Result<Self, Error> {
         let live = core.live.read();
-        if live.closed {
-            return Err(Error::Closed);
-        }
         live.check_readable(after)?;
         let subscription = core.hub.subscribe(scope, live.published);
         Ok(Self { core: Arc::clone(core), subscription, at: after })
