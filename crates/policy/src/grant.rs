@@ -120,11 +120,11 @@ impl Grant {
 ///
 /// # Errors
 /// [`Denied`], in the words that Kubernetes uses.
-pub fn allow(identity: &Identity, attributes: Attributes) -> Result<Grant, Denied> {
+pub fn allow(identity: &Identity, attributes: Attributes) -> Result<Grant, Box<Denied>> {
     if identity.groups.iter().any(|group| group == SYSTEM_MASTERS) {
         Ok(Grant { identity: identity.clone(), attributes })
     } else {
-        Err(Denied { user: identity.user.clone(), attributes })
+        Err(Box::new(Denied { user: identity.user.clone(), attributes }))
     }
 }
 
