@@ -16,8 +16,8 @@ use super::frame::{HEAD_BYTES, Head, MAGIC};
 use super::{corrupted, io_error};
 use crate::store::Error;
 
-/// Magic, first revision, floor, checksum, zero.
-pub(crate) const SEGMENT_HEAD_BYTES: usize = 8 + 8 + 8 + 4 + 4;
+/// Magic, first revision, floor, checksum.
+pub(crate) const SEGMENT_HEAD_BYTES: usize = 8 + 8 + 8 + 4;
 const SEGMENT_MAGIC: [u8; 8] = *b"PsvcLog1";
 
 /// How far apart the marks are by which a reader finds its place.
@@ -60,7 +60,6 @@ impl Segment {
         head.put_u64_le(floor.0);
         let crc = crc32fast::hash(&head);
         head.put_u32_le(crc);
-        head.put_u32_le(0);
         let written = || -> std::io::Result<File> {
             let mut file = File::options().create(true).truncate(true).read(true).write(true).open(&draft)?;
             file.write_all(&head)?;
