@@ -3,9 +3,18 @@
 //! Invariant: a body within the limits decodes in time and memory proportional to its size; others are refused.
 //! Start at [`json`] and [`yaml`] for one object, [`yaml_documents`] for a file of several.
 
+mod json;
+mod path;
+mod scalar;
+mod yaml;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+/// The most objects and lists inside each other: below the 128 that `serde_json` reads back, with room for the
+/// list or event that an object is wrapped in.
+pub const DEPTH_MAX: usize = 100;
 
 /// A decoded body.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,22 +52,35 @@ pub struct DecodeError {
 ///
 /// # Errors
 /// It is no JSON, nested too deeply, or followed by more.
-pub fn json(_body: &[u8]) -> Result<Decoded, DecodeError> {
-    Err(DecodeError { message: "JSON decoding is not implemented".to_owned(), line: None })
+pub fn json(body: &[u8]) -> Result<Decoded, DecodeError> {
+    json::decode(body)
 }
 
-/// Decodes a YAML body of one document (JSON is YAML, too).
+/// Decodes a YAML body: its first document. A body that begins as a JSON object is read as JSON, if it is.
 ///
 /// # Errors
 /// It is no YAML, or outgrows a limit.
-pub fn yaml(_body: &[u8]) -> Result<Decoded, DecodeError> {
-    Err(DecodeError { message: "YAML decoding is not implemented".to_owned(), line: None })
+pub fn yaml(body: &[u8]) -> Result<Decoded, DecodeError> {
+    if body.trim_ascii_start().starts_with(b"{")
+        && let Ok(decoded) = json::decode(body)
+    {
+        return Ok(decoded);
+    }
+    let text = std::str::from_utf8(body).map_err(|_| DecodeError {
+        message: "error converting YAML to JSON: yaml: invalid leading UTF-8 octet".to_owned(),
+        line: None,
+    })?;
+    let mut documents = yaml::documents(text, yaml::Lines::Forget, Some(1))?;
+    Ok(documents
+        .pop()
+        .map(|document| Decoded { value: document.value, duplicates: document.duplicates })
+        .unwrap_or_default())
 }
 
-/// Decodes all documents of a YAML text; empty ones are left out.
+/// Decodes all documents of a YAML text, with the line of each field; empty ones are left out.
 ///
 /// # Errors
 /// One of them is no YAML, or outgrows a limit.
-pub fn yaml_documents(_text: &str) -> Result<Vec<Document>, DecodeError> {
-    Err(DecodeError { message: "YAML decoding is not implemented".to_owned(), line: None })
+pub fn yaml_documents(text: &str) -> Result<Vec<Document>, DecodeError> {
+    yaml::documents(text, yaml::Lines::Remember, None)
 }
