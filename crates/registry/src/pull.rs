@@ -76,7 +76,7 @@ impl ImageStore {
         policy: PullPolicy,
         credentials: Option<&Credentials>,
     ) -> Result<Option<Image>, Error> {
-        let Some(known) = self.reference(&parsed.whole()) else { return Ok(None) };
+        let Some(known) = self.reference(&parsed.whole())? else { return Ok(None) };
         let caller = credentials.map(fingerprint);
         let allowed = known.imported
             || known.allowed.iter().any(|allowed| allowed == ANONYMOUS || Some(allowed) == caller.as_ref());

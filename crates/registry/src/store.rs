@@ -5,11 +5,12 @@
 //! blobs/sha256/<hex>     manifests and configurations (layers are dropped once unpacked)
 //! layers/<hex>/          unpacked layers, named by diff_id
 //! images.json            reference -> manifest digest, and who may use it without asking the registry
-//! tmp/                   what is being written; emptied at start
+//! tmp/                   what is being written, by process id
 //! ```
 //! Invariant: content is complete and checked before it is renamed to its final name.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -57,11 +58,14 @@ pub struct Pruned {
 pub struct ImageStore {
     pub(crate) root: PathBuf,
     pub(crate) registries: Registries,
-    references: Mutex<BTreeMap<String, Reference>>,
+    /// Held while the table of references changes.
+    lock: File,
     temporary: AtomicU64,
     /// One pull at a time for each reference, so that ten Pods of one image download it once.
     pub(crate) pulling: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
+
+type References = BTreeMap<String, Reference>;
 
 /// What a reference names, and who may use it from the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,28 +88,43 @@ impl ImageStore {
     /// [`Error::Io`] when the directory cannot be used, [`Error::Unpack`] when its table is damaged.
     pub fn open(root: impl Into<PathBuf>, registries: Registries) -> Result<Self, Error> {
         let root = root.into();
-        let temporary = root.join("tmp");
-        if temporary.exists() {
-            std::fs::remove_dir_all(&temporary).map_err(Error::io(&temporary))?;
-        }
         for directory in ["blobs/sha256", "layers", "tmp"] {
             let directory = root.join(directory);
             std::fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
         }
-        let table = root.join("images.json");
-        let references = match std::fs::read(&table) {
+        remove_leftovers(&root.join("tmp"))?;
+        let lock = root.join("images.lock");
+        let lock = File::create(&lock).map_err(Error::io(&lock))?;
+        let store = Self { root, registries, lock, temporary: AtomicU64::new(0), pulling: Mutex::default() };
+        store.references()?;
+        Ok(store)
+    }
+
+    /// The table of references as it is now: another process of this machine may have changed it.
+    fn references(&self) -> Result<References, Error> {
+        let table = self.root.join("images.json");
+        match std::fs::read(&table) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| Error::unpack(&table.display().to_string(), error))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(error) => return Err(Error::io(&table)(error)),
-        };
-        Ok(Self {
-            root,
-            registries,
-            references: Mutex::new(references),
-            temporary: AtomicU64::new(0),
-            pulling: Mutex::default(),
-        })
+                .map_err(|error| Error::unpack(&table.display().to_string(), error)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(References::new()),
+            Err(error) => Err(Error::io(&table)(error)),
+        }
+    }
+
+    /// Changes the table while no other process does.
+    fn change<T>(&self, change: impl FnOnce(&mut References) -> Result<T, Error>) -> Result<T, Error> {
+        let path = self.root.join("images.lock");
+        self.lock.lock().map_err(Error::io(&path))?;
+        let changed = self.references().and_then(|mut references| {
+            let before = references.clone();
+            let answer = change(&mut references)?;
+            if references != before {
+                self.write_references(&references)?;
+            }
+            Ok(answer)
+        });
+        self.lock.unlock().map_err(Error::io(&path))?;
+        changed
     }
 
     /// The images that references name.
@@ -113,8 +132,7 @@ impl ImageStore {
     /// # Errors
     /// When the cache cannot be read.
     pub fn list(&self) -> Result<Vec<ImageSummary>, Error> {
-        let references = self.references.lock().clone();
-        references
+        self.references()?
             .into_iter()
             .map(|(reference, entry)| {
                 let manifest = self.manifest(&entry.digest)?;
@@ -130,44 +148,43 @@ impl ImageStore {
     /// # Errors
     /// [`Error::Io`] when something cannot be removed.
     pub fn prune(&self, all: bool) -> Result<Pruned, Error> {
-        let mut references = self.references.lock();
-        if all {
-            references.clear();
-            self.write_references(&references)?;
-        }
         let (mut blobs, mut layers) = (Vec::new(), Vec::new());
-        for entry in references.values() {
-            let manifest = self.manifest(&entry.digest)?;
-            blobs.push(hex_of(&entry.digest).to_owned());
-            blobs.push(hex_of(manifest.config().digest().as_ref()).to_owned());
-            let config = self.config(&manifest)?;
-            layers.extend(config.rootfs().diff_ids().iter().map(|id| hex_of(id).to_owned()));
-        }
+        self.change(|references| {
+            if all {
+                references.clear();
+            }
+            for entry in references.values() {
+                let manifest = self.manifest(&entry.digest)?;
+                blobs.push(hex_of(&entry.digest).to_owned());
+                blobs.push(hex_of(manifest.config().digest().as_ref()).to_owned());
+                let config = self.config(&manifest)?;
+                layers.extend(config.rootfs().diff_ids().iter().map(|id| hex_of(id).to_owned()));
+            }
+            Ok(())
+        })?;
         let removed_layers = remove_others(&self.root.join("layers"), &layers)?;
         let removed_blobs = remove_others(&self.root.join("blobs/sha256"), &blobs)?;
         Ok(Pruned { layers: removed_layers, blobs: removed_blobs })
     }
 
-    pub(crate) fn reference(&self, name: &str) -> Option<Reference> {
-        self.references.lock().get(name).cloned()
+    pub(crate) fn reference(&self, name: &str) -> Result<Option<Reference>, Error> {
+        Ok(self.references()?.remove(name))
     }
 
     /// Records what a reference names; an accepted credential is added to those known for the same digest.
     pub(crate) fn set_reference(&self, name: &str, mut entry: Reference) -> Result<(), Error> {
-        let mut references = self.references.lock();
-        if let Some(known) = references.get(name).filter(|known| known.digest == entry.digest) {
-            entry.allowed.extend(known.allowed.iter().cloned());
-            entry.allowed.sort();
-            entry.allowed.dedup();
-            if *known == entry {
-                return Ok(());
+        self.change(|references| {
+            if let Some(known) = references.get(name).filter(|known| known.digest == entry.digest) {
+                entry.allowed.extend(known.allowed.iter().cloned());
+                entry.allowed.sort();
+                entry.allowed.dedup();
             }
-        }
-        references.insert(name.to_owned(), entry);
-        self.write_references(&references)
+            references.insert(name.to_owned(), entry);
+            Ok(())
+        })
     }
 
-    fn write_references(&self, references: &BTreeMap<String, Reference>) -> Result<(), Error> {
+    fn write_references(&self, references: &References) -> Result<(), Error> {
         let bytes =
             serde_json::to_vec_pretty(references).map_err(|error| Error::unpack("images.json", error))?;
         self.write(&self.root.join("images.json"), &bytes)
@@ -237,7 +254,7 @@ impl ImageStore {
         std::fs::create_dir(&temporary).map_err(Error::io(&temporary))?;
         let unpacked = layer::unpack_layer(blob, diff_id, &temporary).and_then(|()| {
             // Everything reaches the disk before the name does.
-            let directory = std::fs::File::open(&temporary).map_err(Error::io(&temporary))?;
+            let directory = File::open(&temporary).map_err(Error::io(&temporary))?;
             rustix::fs::syncfs(&directory).map_err(|errno| Error::io(&temporary)(errno.into()))?;
             match std::fs::rename(&temporary, &layer) {
                 // Another process of this machine was faster.
@@ -254,7 +271,7 @@ impl ImageStore {
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let temporary = self.temporary_path();
         let write = || {
-            let mut file = std::fs::File::create(&temporary)?;
+            let mut file = File::create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_all()?;
             std::fs::rename(&temporary, path)
@@ -277,6 +294,19 @@ fn hex_of(digest: &str) -> &str {
     // Digests are checked where they enter; whatever else came here cannot name a directory above.
     let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
     if hex.contains('/') || hex.starts_with('.') { "invalid" } else { hex }
+}
+
+/// Removes what processes that are gone were writing. Names begin with the process's id.
+fn remove_leftovers(directory: &Path) -> Result<(), Error> {
+    for entry in std::fs::read_dir(directory).map_err(Error::io(directory))? {
+        let entry = entry.map_err(Error::io(directory))?;
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.split('-').next()).unwrap_or_default();
+        if !Path::new("/proc").join(process).exists() {
+            remove_tree(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn remove_others(directory: &Path, kept: &[String]) -> Result<usize, Error> {
