@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use super::{filled, is_false};
 
 /// What a run used and what it made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,7 +23,7 @@ pub struct Artifacts {
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
     /// What the artifact is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The places and digests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -40,6 +40,6 @@ pub struct ArtifactValue {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digest: BTreeMap<String, String>,
     /// Where the artifact is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
 }

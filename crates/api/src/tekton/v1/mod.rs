@@ -49,8 +49,16 @@ pub use task_run_status::{SidecarState, StepState, TaskRunResult, TaskRunStatus}
 pub use when::{WhenExpression, WhenOperator};
 pub use workspace::{WorkspaceBinding, WorkspaceDeclaration};
 
+use serde::{Deserialize as _, Deserializer};
+
 /// The `apiVersion` of every object of this module.
 pub const API_VERSION: &str = "tekton.dev/v1";
+
+/// Reads a word or text; an empty one is the same as none, as in Go.
+fn filled<'de, D: Deserializer<'de>, T: From<String>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()).map(T::from))
+}
 
 /// Whether a flag is not set, and so not written.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]

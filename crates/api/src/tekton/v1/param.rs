@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::filled;
 use serde_json::Value;
 
 use crate::tekton::open_enum::open_enum;
@@ -30,10 +32,10 @@ pub struct ParamSpec {
     #[serde(default)]
     pub name: String,
     /// `string`, `array` or `object`. When absent, it is taken from `properties` or `default`, else `string`.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
     /// What the param is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The keys of an object param; each is of type `string`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -50,7 +52,7 @@ pub struct ParamSpec {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PropertySpec {
     /// The type of the key's value: `string`.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use types::GoDuration;
 
 use super::{
-    Matrix, Param, ParamSpec, ParamType, ParamValue, PipelineRef, TaskRef, TaskSpec, WhenExpression,
+    Matrix, Param, ParamSpec, ParamType, ParamValue, PipelineRef, TaskRef, TaskSpec, WhenExpression, filled,
     is_false, is_zero,
 };
 use crate::tekton::open_enum::open_enum;
@@ -51,10 +51,10 @@ pub struct Pipeline {
 #[serde(rename_all = "camelCase")]
 pub struct PipelineSpec {
     /// The name that people are shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// What the Pipeline is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The tasks; their order follows from `runAfter` and from the results that they use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,13 +78,13 @@ pub struct PipelineSpec {
 #[serde(rename_all = "camelCase")]
 pub struct PipelineTask {
     /// The name, unique in the Pipeline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The name that people are shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// What the task is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The Task that is run; excludes `taskSpec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ pub struct PipelineTask {
     #[schemars(schema_with = "open_object")]
     pub pipeline_spec: Option<Box<PipelineSpec>>,
     /// What a failure of the task means: `stopAndFail` (when absent) or `continue`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub on_error: Option<PipelineTaskOnError>,
 }
 
@@ -132,7 +132,7 @@ pub struct PipelineWorkspaceDeclaration {
     #[serde(default)]
     pub name: String,
     /// What the directory must contain, or what will be written there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Whether a run may leave it unbound.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -147,10 +147,10 @@ pub struct WorkspacePipelineTaskBinding {
     #[serde(default)]
     pub name: String,
     /// The name of the Pipeline's workspace; the same name when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub workspace: Option<String>,
     /// A directory inside the volume.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
 }
 
@@ -161,10 +161,10 @@ pub struct PipelineResult {
     #[serde(default)]
     pub name: String,
     /// `string`, `array` or `object`; taken from the task's result when absent.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
     /// What the result says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// References to results of tasks, such as `$(tasks.build.results.digest)`.
     pub value: ParamValue,
@@ -210,9 +210,9 @@ pub struct EmbeddedTask {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EmbeddedTaskOwn {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     api_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     kind: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spec: Option<Value>,

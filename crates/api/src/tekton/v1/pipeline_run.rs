@@ -8,7 +8,7 @@ use types::GoDuration;
 
 use super::{
     Param, PipelineRef, PipelineRunStatus, PipelineSpec, PipelineTaskMetadata, PodTemplate,
-    TaskRunSidecarSpec, TaskRunStepSpec, WorkspaceBinding,
+    TaskRunSidecarSpec, TaskRunStepSpec, WorkspaceBinding, filled,
 };
 use crate::tekton::open_enum::open_enum;
 
@@ -62,7 +62,7 @@ pub struct PipelineRunSpec {
     pub params: Vec<Param>,
     /// `Cancelled`, `CancelledRunFinally` or `StoppedRunFinally` ends the run; `PipelineRunPending` keeps it from
     /// starting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub status: Option<PipelineRunSpecStatus>,
     /// How long the run and its parts may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,7 +77,7 @@ pub struct PipelineRunSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub task_run_specs: Vec<PipelineTaskRunSpec>,
     /// The controller that is to carry out the run; any but `tekton.dev/pipeline` is somebody else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
 }
 
@@ -103,7 +103,7 @@ pub struct PipelineTaskRunTemplate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,
     /// The service account; `default` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
 }
 
@@ -112,10 +112,10 @@ pub struct PipelineTaskRunTemplate {
 #[serde(rename_all = "camelCase")]
 pub struct PipelineTaskRunSpec {
     /// The name of the task in the Pipeline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub pipeline_task_name: Option<String>,
     /// The service account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// Settings for the Pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]

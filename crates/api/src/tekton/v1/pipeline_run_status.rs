@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, ParamValue, PipelineSpec, Provenance, WhenExpression, is_zero};
+use super::{Condition, ParamValue, PipelineSpec, Provenance, WhenExpression, filled, is_zero};
 
 /// What has happened so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -55,19 +55,19 @@ pub struct PipelineRunStatus {
 #[serde(rename_all = "camelCase")]
 pub struct ChildStatusReference {
     /// The API version, such as `tekton.dev/v1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub api_version: Option<String>,
     /// The kind, such as `TaskRun`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The object's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The name that people are shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// The name of the task in the Pipeline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub pipeline_task_name: Option<String>,
     /// The conditions that held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::filled;
 use serde_json::{Map, Value};
 
 use crate::tekton::schema_parts::open_object;
@@ -26,12 +28,12 @@ pub struct Provenance {
 #[serde(rename_all = "camelCase")]
 pub struct RefSource {
     /// The place, such as a repository's URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub uri: Option<String>,
     /// Digests by algorithm, such as `sha1` for a commit.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub digest: BTreeMap<String, String>,
     /// The path inside the source.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub entry_point: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ParamType, ParamValue, PropertySpec};
+use super::{ParamType, ParamValue, PropertySpec, filled};
 
 /// A result that a Task leaves for others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -15,13 +15,13 @@ pub struct TaskResult {
     #[serde(default)]
     pub name: String,
     /// `string`, `array` or `object`; `string` when absent.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
     /// The keys of an object result; each is of type `string`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertySpec>,
     /// What the result says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The result of a step that becomes this result, such as `$(steps.build.results.digest)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,12 +36,12 @@ pub struct StepResult {
     #[serde(default)]
     pub name: String,
     /// `string`, `array` or `object`; `string` when absent.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
     /// The keys of an object result; each is of type `string`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertySpec>,
     /// What the result says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
 }

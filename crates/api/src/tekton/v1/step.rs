@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::GoDuration;
 
-use super::{Param, StepRef, StepResult, WhenExpression, is_false};
+use super::{Param, StepRef, StepResult, WhenExpression, filled, is_false};
 use crate::tekton::open_enum::open_enum;
 
 open_enum! {
@@ -27,13 +27,13 @@ open_enum! {
 #[serde(rename_all = "camelCase")]
 pub struct Step {
     /// The name, unique in the Task; the container is called `step-<name>`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The name that people are shown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// The container image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The command and its first arguments; the image's own when absent. Excludes `script`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,7 +42,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// The directory that the process starts in; a relative path is below `/workspace`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
     /// ConfigMaps and Secrets whose keys become environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,13 +60,13 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volume_devices: Vec<VolumeDevice>,
     /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<String>,
     /// User, group and restrictions of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_context: Option<SecurityContext>,
     /// The text of a program; without a first line `#!` it is run by `/bin/sh`, which stops at the first error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
     /// How long the step may take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -75,7 +75,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<WorkspaceUsage>,
     /// What a failure of the step means: `stopAndFail` (when absent) or `continue`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub on_error: Option<StepOnError>,
     /// A file that standard output is copied to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,7 +101,7 @@ pub struct Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StepOutputConfig {
     /// A path inside the container.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }
 
@@ -113,7 +113,7 @@ pub struct WorkspaceUsage {
     #[serde(default)]
     pub name: String,
     /// Where this step sees it, in place of the Task's own choice.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub mount_path: Option<String>,
 }
 
@@ -122,7 +122,7 @@ pub struct WorkspaceUsage {
 #[serde(rename_all = "camelCase")]
 pub struct StepTemplate {
     /// The container image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The command.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -131,7 +131,7 @@ pub struct StepTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// The directory that the process starts in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
     /// ConfigMaps and Secrets whose keys become environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -149,7 +149,7 @@ pub struct StepTemplate {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volume_devices: Vec<VolumeDevice>,
     /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<String>,
     /// User, group and restrictions of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +164,7 @@ pub struct Sidecar {
     #[serde(default)]
     pub name: String,
     /// The container image.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     /// The command and its first arguments; the image's own when absent. Excludes `script`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -173,7 +173,7 @@ pub struct Sidecar {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub args: Vec<String>,
     /// The directory that the process starts in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub working_dir: Option<String>,
     /// Ports that the sidecar listens on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -206,13 +206,13 @@ pub struct Sidecar {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle: Option<Lifecycle>,
     /// The file that holds the message about the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub termination_message_path: Option<String>,
     /// Whether the log serves as that message after an error.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub termination_message_policy: Option<String>,
     /// When the image is pulled: `Always`, `IfNotPresent` or `Never`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<String>,
     /// User, group and restrictions of the process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,12 +227,12 @@ pub struct Sidecar {
     #[serde(default, skip_serializing_if = "is_false")]
     pub tty: bool,
     /// The text of a program, in place of `command`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub script: Option<String>,
     /// Workspaces that the sidecar sees.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workspaces: Vec<WorkspaceUsage>,
     /// `Always` makes it a sidecar in the sense of Kubernetes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub restart_policy: Option<String>,
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use types::GoDuration;
 
-use super::{Param, PodTemplate, TaskRef, TaskRunStatus, TaskSpec, WorkspaceBinding, is_zero};
+use super::{Param, PodTemplate, TaskRef, TaskRunStatus, TaskSpec, WorkspaceBinding, filled, is_zero};
 use crate::tekton::open_enum::open_enum;
 
 open_enum! {
@@ -51,7 +51,7 @@ pub struct TaskRunSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub params: Vec<Param>,
     /// The service account whose secrets the steps may use; `default` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub service_account_name: Option<String>,
     /// The Task that is run; excludes `taskSpec`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -60,10 +60,10 @@ pub struct TaskRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_spec: Option<TaskSpec>,
     /// `TaskRunCancelled` stops the run; `TaskRunPending` keeps it from starting.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub status: Option<TaskRunSpecStatus>,
     /// Why the run was cancelled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub status_message: Option<String>,
     /// How often the run is tried again after a failure.
     #[serde(default, skip_serializing_if = "is_zero")]
@@ -87,7 +87,7 @@ pub struct TaskRunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute_resources: Option<ResourceRequirements>,
     /// The controller that is to carry out the run; any but `tekton.dev/pipeline` is somebody else.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub managed_by: Option<String>,
 }
 
@@ -104,7 +104,7 @@ pub struct TaskRunDebug {
 #[serde(rename_all = "camelCase")]
 pub struct TaskBreakpoints {
     /// `enabled` pauses after a step that failed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub on_failure: Option<String>,
     /// Steps before which the run pauses.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Artifact, Artifacts, Condition, ParamType, ParamValue, Provenance, TaskSpec, is_zero};
+use super::{Artifact, Artifacts, Condition, ParamType, ParamValue, Provenance, TaskSpec, filled, is_zero};
 use crate::tekton::schema_parts::open_objects;
 
 /// What has happened so far.
@@ -66,7 +66,7 @@ pub struct TaskRunResult {
     #[serde(default)]
     pub name: String,
     /// `string`, `array` or `object`.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub kind: Option<ParamType>,
     /// The value.
     pub value: ParamValue,
@@ -86,13 +86,18 @@ pub struct StepState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated: Option<ContainerStateTerminated>,
     /// The step's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The container in the Pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The image, by digest.
-    #[serde(rename = "imageID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "imageID",
+        default,
+        deserialize_with = "filled",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub image_id: Option<String>,
     /// The results that the step left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -101,7 +106,7 @@ pub struct StepState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
     /// Why the step ended: `Completed`, `Error`, `Skipped`, `Continued`, `TimeoutExceeded`, ...
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub termination_reason: Option<String>,
     /// What the step used.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -125,12 +130,17 @@ pub struct SidecarState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub terminated: Option<ContainerStateTerminated>,
     /// The sidecar's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The container in the Pod.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub container: Option<String>,
     /// The image, by digest.
-    #[serde(rename = "imageID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "imageID",
+        default,
+        deserialize_with = "filled",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub image_id: Option<String>,
 }

@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::is_false;
+use super::{filled, is_false};
 
 /// A directory that a Task needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,10 +17,10 @@ pub struct WorkspaceDeclaration {
     #[serde(default)]
     pub name: String,
     /// What the directory must contain, or what will be written there.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Where steps see it; `/workspace/<name>` when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub mount_path: Option<String>,
     /// Whether steps may only read it.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -38,7 +38,7 @@ pub struct WorkspaceBinding {
     #[serde(default)]
     pub name: String,
     /// A directory inside the volume; for `persistentVolumeClaim` and `volumeClaimTemplate`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "filled", skip_serializing_if = "Option::is_none")]
     pub sub_path: Option<String>,
     /// A claim that is made for this run and deleted with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
