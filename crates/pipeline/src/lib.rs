@@ -5,11 +5,18 @@
 //! Start at [`task_run::decide`] and [`pipeline_run::decide`]; definitions are checked in [`admission::validate`].
 
 pub mod admission;
+mod conditions;
 mod graph;
+mod metadata;
 mod names;
 pub mod pipeline_run;
 mod plan;
+mod quantity;
+mod reasons;
 mod substitution;
+mod substitution_errors;
 pub mod task_run;
+mod unsupported;
+mod workspaces;
 
 pub use plan::{Action, Event, EventType, Lookup, MetadataPatch, Need, Plan, Refusal, Requeue};

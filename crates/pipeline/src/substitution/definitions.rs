@@ -17,21 +17,41 @@ pub(crate) fn replace_in_leaves<T: Serialize + DeserializeOwned>(object: &mut T,
     rewrite(object, |json| leaves(json, &[scope]));
 }
 
-/// Replaces in the spec of a Task, one scope after the other. `own` gives additional values for the step at an index,
-/// which come last.
-pub(crate) fn replace_in_task_spec(spec: &mut TaskSpec, scopes: &[Scope<'_>], own: &dyn Fn(usize) -> Replacements) {
+/// The passes over a Task's spec, in order; values that a pass brings in are seen by the later ones.
+#[derive(Default)]
+pub(crate) struct Passes<'a> {
+    /// Over everything.
+    pub(crate) first: Vec<Scope<'a>>,
+    /// Then over each step, with values of its own, by index.
+    pub(crate) own: Vec<Replacements>,
+    /// Then over everything.
+    pub(crate) last: Vec<Scope<'a>>,
+}
+
+/// Replaces in the spec of a Task.
+pub(crate) fn replace_in_task_spec(spec: &mut TaskSpec, passes: &Passes<'_>) {
+    let scopes: Vec<Scope<'_>> = passes.first.iter().chain(&passes.last).copied().collect();
     rewrite(spec, |json| {
         let Value::Object(fields) = json else { return };
+        let scopes = scopes.as_slice();
         for (key, value) in fields {
             match (key.as_str(), value) {
                 ("steps", Value::Array(steps)) => {
                     for (index, step) in steps.iter_mut().enumerate() {
-                        let own = own(index);
-                        let scopes: Vec<Scope<'_>> = scopes.iter().copied().chain([own.scope()]).collect();
+                        let own = passes.own.get(index).map(Replacements::scope);
+                        let scopes: Vec<Scope<'_>> = passes
+                            .first
+                            .iter()
+                            .copied()
+                            .chain(own)
+                            .chain(passes.last.iter().copied())
+                            .collect();
                         container(step, &scopes);
                     }
                 }
-                ("sidecars", Value::Array(sidecars)) => sidecars.iter_mut().for_each(|one| container(one, scopes)),
+                ("sidecars", Value::Array(sidecars)) => {
+                    sidecars.iter_mut().for_each(|one| container(one, scopes))
+                }
                 ("stepTemplate", template) => container(template, scopes),
                 ("volumes", volumes) => leaves(volumes, scopes),
                 ("workspaces", Value::Array(workspaces)) => {
@@ -73,7 +93,8 @@ pub(crate) fn replace_in_pipeline_task(task: &mut PipelineTask, values: &Replace
     if let Some(embedded) = &mut task.task_spec {
         let own = task.params.iter().filter(|param| is_named(values, &param.name));
         let own = replacements_of_params(own);
-        replace_in_task_spec(&mut embedded.task_spec, &[values.under(&own)], &|_| Replacements::default());
+        let passes = Passes { first: vec![values.under(&own)], ..Passes::default() };
+        replace_in_task_spec(&mut embedded.task_spec, &passes);
     }
 }
 
@@ -124,9 +145,10 @@ fn container(json: &mut Value, scopes: &[Scope<'_>]) {
             }
             ("params", Value::Array(params)) => {
                 for value in params.iter_mut().filter_map(|param| param.get_mut("value")) {
-                    let replaced = scopes.iter().fold(api::tekton::v1::ParamValue::from_json(value), |value, scope| {
-                        replace_value(&value, *scope)
-                    });
+                    let replaced =
+                        scopes.iter().fold(api::tekton::v1::ParamValue::from_json(value), |value, scope| {
+                            replace_value(&value, *scope)
+                        });
                     *value = replaced.to_json();
                 }
             }
@@ -163,7 +185,11 @@ mod tests {
     use serde_json::json;
 
     fn values() -> Replacements {
-        let mut values = Replacements::of_strings([("params.a", "1"), ("params.l[0]", "x"), ("params.later", "$(context.taskRun.name)")]);
+        let mut values = Replacements::of_strings([
+            ("params.a", "1"),
+            ("params.l[0]", "x"),
+            ("params.later", "$(context.taskRun.name)"),
+        ]);
         values.arrays.insert("params.l".to_owned(), vec!["x".to_owned(), "y".to_owned()]);
         values
     }
@@ -171,8 +197,11 @@ mod tests {
     fn replaced(spec: Value) -> Value {
         let mut spec: TaskSpec = serde_json::from_value(spec).unwrap();
         let (params, context) = (values(), Replacements::of_strings([("context.taskRun.name", "run")]));
-        let own = |index: usize| Replacements::of_strings([("step.results.r.path", format!("/step/{index}"))]);
-        replace_in_task_spec(&mut spec, &[params.scope(), context.scope()], &own);
+        let own = vec![Replacements::of_strings([("step.results.r.path", "/step/0")])];
+        replace_in_task_spec(
+            &mut spec,
+            &Passes { first: vec![params.scope()], own, last: vec![context.scope()] },
+        );
         serde_json::to_value(spec).unwrap()
     }
 

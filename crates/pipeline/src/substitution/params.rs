@@ -68,10 +68,13 @@ pub(crate) fn replacements_of_params<'a>(given: impl IntoIterator<Item = &'a Par
 /// Tekton's sentence about a default that refers to itself or to nothing.
 pub(crate) fn resolve_params(specs: &[ParamSpec], given: &[Param]) -> Result<Replacements, String> {
     let mut replacements = replacements_of_params(given);
-    let given: BTreeMap<&str, &ParamValue> = given.iter().map(|param| (param.name.as_str(), &param.value)).collect();
+    let given: BTreeMap<&str, &ParamValue> =
+        given.iter().map(|param| (param.name.as_str(), &param.value)).collect();
     let mut resolver = Defaults { texts: BTreeMap::new(), visiting: BTreeSet::new() };
     for spec in specs {
-        if let (Some(ParamValue::String(text)), false) = (&spec.default, given.contains_key(spec.name.as_str())) {
+        if let (Some(ParamValue::String(text)), false) =
+            (&spec.default, given.contains_key(spec.name.as_str()))
+        {
             resolver.texts.insert(format!("params.{}", spec.name), text);
         }
     }
@@ -116,7 +119,9 @@ impl Defaults<'_> {
             return Ok(());
         }
         if !self.visiting.insert(key.to_owned()) {
-            return Err(format!("parameter resolution failed: circular dependency detected in param {key:?}"));
+            return Err(format!(
+                "parameter resolution failed: circular dependency detected in param {key:?}"
+            ));
         }
         if depth > REFERENCE_DEPTH_MAX {
             return Err(format!(
@@ -144,9 +149,11 @@ pub(crate) fn missing_params<'a>(specs: &'a [ParamSpec], given: &[Param]) -> Vec
 /// The names of given params whose value is not of the declared type. Where `references` may still stand for another
 /// type, text with a variable fits every type.
 pub(crate) fn wrong_types<'a>(specs: &[ParamSpec], given: &'a [Param], references: bool) -> Vec<&'a str> {
-    let kinds: BTreeMap<&str, ParamType> = specs.iter().map(|spec| (spec.name.as_str(), kind_of(spec))).collect();
+    let kinds: BTreeMap<&str, ParamType> =
+        specs.iter().map(|spec| (spec.name.as_str(), kind_of(spec))).collect();
     let wrong = given.iter().filter(|param| {
-        let fits_any = references && param.value.as_string().is_some_and(|text| expressions(text).next().is_some());
+        let fits_any =
+            references && param.value.as_string().is_some_and(|text| expressions(text).next().is_some());
         kinds.get(param.name.as_str()).is_some_and(|kind| *kind != param.value.kind() && !fits_any)
     });
     wrong.map(|param| param.name.as_str()).collect()
@@ -154,7 +161,8 @@ pub(crate) fn wrong_types<'a>(specs: &[ParamSpec], given: &'a [Param], reference
 
 /// The keys that given or default objects lack, by param.
 pub(crate) fn missing_keys<'a>(specs: &'a [ParamSpec], given: &[Param]) -> BTreeMap<&'a str, Vec<&'a str>> {
-    let given: BTreeMap<&str, &ParamValue> = given.iter().map(|param| (param.name.as_str(), &param.value)).collect();
+    let given: BTreeMap<&str, &ParamValue> =
+        given.iter().map(|param| (param.name.as_str(), &param.value)).collect();
     let mut missing = BTreeMap::new();
     for spec in specs.iter().filter(|spec| kind_of(spec) == ParamType::Object) {
         let objects = [spec.default.as_ref(), given.get(spec.name.as_str()).copied()];
@@ -206,7 +214,11 @@ fn leading_index(text: &str) -> Option<(&str, usize, usize)> {
 }
 
 /// The references to elements beyond the end of their arrays, sorted and without repetition.
-pub(crate) fn out_of_bounds<'a>(texts: impl IntoIterator<Item = &'a str>, specs: &[ParamSpec], given: &[Param]) -> Vec<String> {
+pub(crate) fn out_of_bounds<'a>(
+    texts: impl IntoIterator<Item = &'a str>,
+    specs: &[ParamSpec],
+    given: &[Param],
+) -> Vec<String> {
     let mut lengths = BTreeMap::new();
     let defaults = specs.iter().filter_map(|spec| Some((spec.name.as_str(), spec.default.as_ref()?)));
     for (name, value) in defaults.chain(given.iter().map(|param| (param.name.as_str(), &param.value))) {
@@ -215,7 +227,8 @@ pub(crate) fn out_of_bounds<'a>(texts: impl IntoIterator<Item = &'a str>, specs:
         }
     }
     let references = texts.into_iter().flat_map(array_index_references);
-    let beyond = references.filter(|(_, name, index)| lengths.get(name).is_some_and(|length| index >= length));
+    let beyond =
+        references.filter(|(_, name, index)| lengths.get(name).is_some_and(|length| index >= length));
     beyond.map(|(whole, _, _)| whole.to_owned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -239,7 +252,10 @@ mod tests {
                 {"name":"args","type":"array","default":["IMAGE=$(params.image)","x"]}]"#,
         );
         let values = resolve_params(&specs, &params(r#"[{"name":"repo","value":"app"}]"#)).unwrap();
-        assert_eq!(values.scope().replace("$(params.image) $(params.args[0])"), "gcr.io/app:v1 IMAGE=gcr.io/app:v1");
+        assert_eq!(
+            values.scope().replace("$(params.image) $(params.args[0])"),
+            "gcr.io/app:v1 IMAGE=gcr.io/app:v1"
+        );
     }
 
     #[test]
@@ -253,7 +269,9 @@ mod tests {
 
     #[test]
     fn a_given_object_is_completed_from_its_default() {
-        let specs = specs(r#"[{"name":"o","type":"object","properties":{"a":{},"b":{}},"default":{"a":"1","b":"2"}}]"#);
+        let specs = specs(
+            r#"[{"name":"o","type":"object","properties":{"a":{},"b":{}},"default":{"a":"1","b":"2"}}]"#,
+        );
         let given = params(r#"[{"name":"o","value":{"b":"3"}}]"#);
         let values = resolve_params(&specs, &given).unwrap();
         assert_eq!(values.scope().replace("$(params.o.a)$(params.o.b)"), "13");
@@ -266,7 +284,9 @@ mod tests {
             r#"[{"name":"a"},{"name":"l","type":"array"},
                 {"name":"o","type":"object","properties":{"k":{},"m":{}}},{"name":"d","default":"x"}]"#,
         );
-        let given = params(r#"[{"name":"l","value":"text"},{"name":"o","value":{"k":"v"}},{"name":"extra","value":"1"}]"#);
+        let given = params(
+            r#"[{"name":"l","value":"text"},{"name":"o","value":{"k":"v"}},{"name":"extra","value":"1"}]"#,
+        );
         assert_eq!(missing_params(&specs, &given), ["a"]);
         assert_eq!(wrong_types(&specs, &given, true), ["l"]);
         assert_eq!(missing_keys(&specs, &given), BTreeMap::from([("o", vec!["m"])]));
@@ -278,7 +298,8 @@ mod tests {
     #[test]
     fn an_index_beyond_the_end_is_named() {
         let specs = specs(r#"[{"name":"l","type":"array","default":["a","b"]}]"#);
-        let texts = ["$(params.l[1]) $(params.l[2])", "$(params[\"l\"][7])", "$(params.l[*]) $(params.other[9])"];
+        let texts =
+            ["$(params.l[1]) $(params.l[2])", "$(params[\"l\"][7])", "$(params.l[*]) $(params.other[9])"];
         assert_eq!(out_of_bounds(texts, &specs, &[]), ["$(params.l[2])", "$(params[\"l\"][7])"]);
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn when_expressions(when: &WhenExpression) -> Vec<&str> {
 /// All expressions in the fields of a step that may refer to results of tasks.
 pub(crate) fn step_expressions(step: &Step) -> Vec<&str> {
     let single = [&step.name, &step.image, &step.image_pull_policy, &step.script, &step.working_dir];
-    let texts = single.into_iter().flatten().chain(&step.command).chain(&step.args).chain(env_texts(&step.env));
+    let texts =
+        single.into_iter().flatten().chain(&step.command).chain(&step.args).chain(env_texts(&step.env));
     texts.flat_map(|text| expressions(text)).collect()
 }
 
@@ -231,17 +232,25 @@ mod tests {
             ("params.a.results.b", ""),
         ] {
             let refs = result_refs([expression]);
-            let text = refs.first().map(|r| format!("{} {} {:?}", r.task, r.result, r.index)).unwrap_or_default();
+            let text =
+                refs.first().map(|r| format!("{} {} {:?}", r.task, r.result, r.index)).unwrap_or_default();
             assert_eq!(text, read, "{expression}");
         }
     }
 
     #[test]
     fn names_are_found_in_all_three_notations() {
-        assert_eq!(extract("$(params.a) $(params[\"b.c\"]) $(params['d']) $(params.o.k)", "params").unwrap(), ["a", "b.c", "d", "o"]);
+        assert_eq!(
+            extract("$(params.a) $(params[\"b.c\"]) $(params['d']) $(params.o.k)", "params").unwrap(),
+            ["a", "b.c", "d", "o"]
+        );
         assert_eq!(extract("$(params.a[0])$(params.b[*])", "params").unwrap(), ["a[0]", "b[*]"]);
         assert_eq!(extract("$(params.o.k)", "params.o").unwrap(), ["k"]);
-        assert!(extract("$(params.a.b.c)", "params").unwrap_err().starts_with("Invalid referencing of parameters in"));
+        assert!(
+            extract("$(params.a.b.c)", "params")
+                .unwrap_err()
+                .starts_with("Invalid referencing of parameters in")
+        );
         assert!(extract("$(paramsx.a) $(params.a\n)", "params").unwrap().is_empty());
     }
 }

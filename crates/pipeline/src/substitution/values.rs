@@ -19,7 +19,9 @@ pub(crate) fn replace_value(value: &ParamValue, scope: Scope<'_>) -> ParamValue 
             }
             ParamValue::String(scope.replace(text))
         }
-        ParamValue::Array(items) => ParamValue::Array(items.iter().flat_map(|item| scope.expand(item)).collect()),
+        ParamValue::Array(items) => {
+            ParamValue::Array(items.iter().flat_map(|item| scope.expand(item)).collect())
+        }
         ParamValue::Object(fields) => {
             ParamValue::Object(fields.iter().map(|(key, text)| (key.clone(), scope.replace(text))).collect())
         }
@@ -48,7 +50,8 @@ mod tests {
     use crate::substitution::Replacements;
 
     fn values() -> Replacements {
-        let mut values = Replacements::of_strings([("params.s", "text"), ("params.l[1]", "b"), ("params.o.k", "v")]);
+        let mut values =
+            Replacements::of_strings([("params.s", "text"), ("params.l[1]", "b"), ("params.o.k", "v")]);
         values.arrays.insert("params.l".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
         values.objects.insert("params.o".to_owned(), [("k".to_owned(), "v".to_owned())].into());
         values

@@ -3,18 +3,22 @@
 //! Invariant: a Pod's name derives from run and attempt, so deciding twice plans nothing new.
 //! Start at [`decide`].
 
+mod decision;
 mod observed;
+mod pod;
+mod results;
+mod spec;
+mod status;
+mod steps;
 
+#[cfg(test)]
+mod tests;
+
+pub use decision::decide;
 pub use observed::{Observed, pod_name};
 
-use api::tekton::v1::TaskRunStatus;
-use jiff::Timestamp;
+use decision::timeout;
+pub(crate) use decision::{DEFAULT_TIMEOUT, whole_seconds};
 
 /// What to do for a TaskRun.
-pub type Plan = crate::Plan<TaskRunStatus>;
-
-/// Decides what a TaskRun needs at the instant `now`.
-#[must_use]
-pub fn decide(observed: &Observed, _now: Timestamp) -> Plan {
-    Plan::nothing(format!("nothing is decided yet about {:?}", observed.run.metadata.name))
-}
+pub type Plan = crate::Plan<api::tekton::v1::TaskRunStatus>;
