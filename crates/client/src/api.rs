@@ -350,6 +350,14 @@ impl<K: Object> Api<K> {
         self.object(Call::new(Method::PUT, self.path(name, None)).json(object)?).await
     }
 
+    /// Replaces the finalizers in the spec of a Namespace, of which the last one's removal lets it go.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it changed meanwhile.
+    pub async fn finalize(&self, name: &str, object: &K) -> Result<K, Error> {
+        self.object(Call::new(Method::PUT, self.path(name, Some("finalize"))).json(object)?).await
+    }
+
     /// Replaces the status of an object; its `resourceVersion`, when there, is a precondition.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 //! Invariant: a child's name derives from run and task, so deciding twice plans nothing new.
 //! Start at [`decide`].
 
+mod children;
 mod observed;
 
+pub use children::child_names;
 pub use observed::Observed;
 
 use api::tekton::v1::PipelineRunStatus;
