@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-pub(super) fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let text = || json!({"type": "string"});
     let flag = || json!({"type": "boolean"});
     let time = || json!({"type": "string", "format": "date-time", "nullable": true});
