@@ -90,6 +90,8 @@ pub struct WriteOptions {
     pub dry_run: bool,
     /// The name under which the fields are managed.
     pub field_manager: Option<String>,
+    /// What becomes of unknown and duplicate fields: `Strict`, `Warn` or `Ignore`; `None` is the server's default.
+    pub field_validation: Option<&'static str>,
 }
 
 impl WriteOptions {
@@ -98,6 +100,7 @@ impl WriteOptions {
             query.add("dryRun", "All");
         }
         query.optional("fieldManager", self.field_manager.as_deref());
+        query.optional("fieldValidation", self.field_validation);
     }
 }
 

@@ -13,5 +13,5 @@ mod unpack;
 
 pub use config::{Credentials, Registries};
 pub use error::Error;
-pub use pull::PullPolicy;
+pub use pull::{PullPolicy, registry_of};
 pub use store::{Image, ImageStore, ImageSummary, Pruned};

@@ -268,6 +268,12 @@ fn diff_ids(config: &[u8]) -> Result<Vec<String>, Error> {
     Ok(config.rootfs().diff_ids().clone())
 }
 
+/// The registry of a reference, such as `docker.io`; `None` when the text is no reference.
+#[must_use]
+pub fn registry_of(reference: &str) -> Option<String> {
+    oci_client::Reference::from_str(reference).ok().map(|parsed| parsed.registry().to_owned())
+}
+
 fn repository(reference: &oci_client::Reference) -> String {
     format!("{}/{}", reference.registry(), reference.repository())
 }
