@@ -3,6 +3,7 @@
 //! Invariant: a write is acknowledged only after it is durable, and its revision is one more than the last.
 //! Start at [`Store`]; [`key`] holds the layout of keys, [`Watch`] the reading end of the log.
 
+pub mod bench;
 mod blocking;
 mod decide;
 mod embedded;

@@ -2,6 +2,8 @@
 //! against a naive model, in `model`. What only files can do wrong is in `restart`.
 //! Invariant: a sentence knows [`store::Store`] only; a place says how an implementation is opened.
 
+mod crash;
+mod full;
 mod model;
 mod place;
 mod restart;
