@@ -73,6 +73,15 @@ pub(crate) fn clone3(flags: i32, cgroup: Option<BorrowedFd<'_>>) -> io::Result<C
     }
 }
 
+/// Forks in a process that is known to have one thread (a child of [`clone3`]), where `/proc` may not be there to ask.
+/// Gives 0 to the child and its process id to the parent.
+pub(crate) fn fork_single_threaded() -> io::Result<i32> {
+    let mut args = CloneArgs { exit_signal: libc::SIGCHLD as u64, ..CloneArgs::default() };
+    // SAFETY: as in `clone3`.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, ptr::from_mut(&mut args), size_of::<CloneArgs>()) };
+    if pid < 0 { Err(io::Error::last_os_error()) } else { Ok(pid as i32) }
+}
+
 /// How many threads this process has.
 pub(crate) fn thread_count() -> io::Result<usize> {
     Ok(std::fs::read_dir("/proc/self/task")?.count())
@@ -169,6 +178,41 @@ pub(crate) fn replace_stdio(source: impl AsFd, target: RawFd) -> io::Result<()> 
     // SAFETY: only called in a forked child for the three standard descriptors, which no `OwnedFd` owns.
     let done = unsafe { libc::dup2(source.as_fd().as_raw_fd(), target) };
     if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Blocks all signals, so that [`wait_signal`] gets them.
+pub(crate) fn block_signals() -> io::Result<()> {
+    // SAFETY: the set is filled by `sigfillset` before use.
+    let done = unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const all, ptr::null_mut())
+    };
+    zero_or_errno(done.into())
+}
+
+/// Waits for a blocked signal and takes it.
+pub(crate) fn wait_signal() -> io::Result<i32> {
+    // SAFETY: the set is filled by `sigfillset` before use; no information about the sender is asked for.
+    let signal = unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        libc::sigfillset(&raw mut all);
+        libc::sigwaitinfo(&raw const all, ptr::null_mut())
+    };
+    if signal < 0 { Err(io::Error::last_os_error()) } else { Ok(signal) }
+}
+
+/// Closes every descriptor but one, for a forked child that will never touch the values that owned them.
+pub(crate) fn keep_only(kept: impl AsFd) -> io::Result<()> {
+    let kept = kept.as_fd().as_raw_fd() as u32;
+    let close = |first: u32, last: u32| {
+        // SAFETY: the caller never returns and drops no owner of the closed descriptors.
+        zero_or_errno(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) })
+    };
+    if kept > 0 {
+        close(0, kept - 1)?;
+    }
+    close(kept + 1, u32::MAX)
 }
 
 /// Gives every signal its default action and unblocks all, as a new program expects.

@@ -56,11 +56,12 @@ impl Group {
     }
 
     fn set_v1(&self, limits: &Limits) -> Result<()> {
-        if let Some(group) = self.v1.get("memory") {
-            if let Some(bytes) = limits.memory_bytes {
-                write_limit(group, "memory.limit_in_bytes", &bytes.to_string())?;
-                write_if_offered(group, "memory.memsw.limit_in_bytes", &bytes.to_string());
-            }
+        if let (Some(group), Some(bytes)) = (self.v1.get("memory"), limits.memory_bytes) {
+            // Memory with swap may never be less than memory: first when it grows, last when it shrinks.
+            let bytes = bytes.to_string();
+            write_if_offered(group, "memory.memsw.limit_in_bytes", &bytes);
+            write_limit(group, "memory.limit_in_bytes", &bytes)?;
+            write_if_offered(group, "memory.memsw.limit_in_bytes", &bytes);
         }
         if let (Some(group), Some(millis)) = (self.v1.get("cpu"), limits.cpu_millis) {
             write_limit(group, "cpu.cfs_period_us", &CPU_PERIOD_MICROSECONDS.to_string())?;
@@ -159,6 +160,14 @@ impl Group {
         directories.into_iter().map(open).collect()
     }
 
+    /// The directories with the group's controllers, by controller; the empty name for version 2.
+    pub(crate) fn directories(&self) -> Vec<(&'static str, PathBuf)> {
+        match (&self.v2, self.v2_controllers) {
+            (Some(group), true) => vec![("", group.clone())],
+            _ => self.v1.iter().map(|(controller, group)| (*controller, group.clone())).collect(),
+        }
+    }
+
     /// The version 2 directory, to be born into.
     pub(crate) fn open_v2(&self) -> Result<Option<OwnedFd>> {
         let Some(group) = &self.v2 else { return Ok(None) };
@@ -170,12 +179,12 @@ impl Group {
 }
 
 fn set_v2(group: &Path, limits: &Limits) -> Result<()> {
-    if let Some(bytes) = limits.memory_bytes {
-        if write_if_offered(group, "memory.max", &bytes.to_string()) {
-            write_if_offered(group, "memory.swap.max", "0");
-            // One process out of memory ends the whole step, as on Kubernetes.
-            write_if_offered(group, "memory.oom.group", "1");
-        }
+    if let Some(bytes) = limits.memory_bytes
+        && write_if_offered(group, "memory.max", &bytes.to_string())
+    {
+        write_if_offered(group, "memory.swap.max", "0");
+        // One process out of memory ends the whole step, as on Kubernetes.
+        write_if_offered(group, "memory.oom.group", "1");
     }
     if let Some(millis) = limits.cpu_millis {
         write_if_offered(group, "cpu.max", &format!("{} {CPU_PERIOD_MICROSECONDS}", quota(millis)));
