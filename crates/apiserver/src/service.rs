@@ -47,23 +47,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// Options with the system's clock and randomness.
+    /// Options with the system's clock and randomness, for all that is served.
     #[must_use]
-    pub fn new(
-        external_url: &str,
-        store: Arc<dyn Store>,
-        logs: Arc<archive::LogStore>,
-        resources: Vec<&'static Resource>,
-    ) -> Self {
+    pub fn new(external_url: &str, store: Arc<dyn Store>, logs: Arc<archive::LogStore>) -> Self {
         Self {
             external_url: external_url.trim_end_matches('/').to_owned(),
             store,
             logs,
             clock: Arc::new(jiff::Timestamp::now),
-            random: Arc::new(|| {
-                uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)
-            }),
-            resources,
+            random: Arc::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)),
+            resources: api::resources().iter().collect(),
         }
     }
 }

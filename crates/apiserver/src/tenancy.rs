@@ -30,7 +30,7 @@ pub(crate) const CONTENT_FINALIZER: &str = "core.kcp.io/logicalcluster";
 /// The annotation with the path of a logical cluster.
 const PATH_ANNOTATION: &str = "kcp.io/path";
 /// The namespaces that every workspace has.
-const DEFAULT_NAMESPACES: [&str; 2] = ["default", "kube-system"];
+pub(crate) const DEFAULT_NAMESPACES: [&str; 2] = ["default", "kube-system"];
 /// How many answers each cache keeps; a full cache is emptied, which costs reads and nothing else.
 const CACHE_ENTRIES_MAX: usize = 65_536;
 
@@ -115,7 +115,7 @@ pub(crate) async fn furnish(inner: &Inner, cluster: &ClusterId) -> Result<(), St
     }
     let Some(namespaces) = inner.catalog.kind("", "namespaces") else { return Ok(()) };
     if let Some(entry) = logical_cluster(inner, cluster).await?
-        && is_dying(&entry)
+        && is_ending(&entry)
     {
         return Ok(()); // its content is being removed: nothing new
     }
@@ -126,7 +126,7 @@ pub(crate) async fn furnish(inner: &Inner, cluster: &ClusterId) -> Result<(), St
         }
         let mut object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         crate::strategy::stamp_new(namespaces, &mut object, &inner.new_uid(), &inner.now_seconds());
-        complete_namespace(&mut object);
+        (namespaces.row.default)(&mut object);
         let mut change = create(name, &object);
         change.also = namespace_content(inner, cluster, name)?;
         inner.registry.commit(&grant, namespaces, change).await?;
@@ -146,12 +146,27 @@ pub(crate) fn is_dying(entry: &Entry) -> bool {
         .is_some_and(|span| crate::splice::member(value, span.start, b"deletionTimestamp").is_some())
 }
 
-/// What the server sets in a new Namespace.
-pub(crate) fn complete_namespace(object: &mut Value) {
-    let name = meta::name(object).to_owned();
-    meta::set_label(object, "kubernetes.io/metadata.name", &name);
-    meta::set(object, &["spec", "finalizers"], json!(["kubernetes"]));
-    meta::set(object, &["status"], json!({"phase": "Active"}));
+/// The phase of a logical cluster whose content is being removed.
+const PHASE_DELETING: &str = "Deleting";
+
+fn is_ending(logical_cluster: &Entry) -> bool {
+    parse(logical_cluster).is_ok_and(|object| meta::text(&object, &["status", "phase"]) == Some(PHASE_DELETING))
+}
+
+/// Whether the content of a workspace is being removed, so that nothing new may be made in it.
+pub(crate) async fn is_cluster_ending(inner: &Inner, cluster: &ClusterId) -> Result<bool, StatusError> {
+    Ok(logical_cluster(inner, cluster).await?.is_none_or(|entry| is_ending(&entry)))
+}
+
+/// What the deletion of a Workspace changes in its logical cluster: from then on it takes nothing new.
+pub(crate) async fn end_cluster(inner: &Inner, workspace: &Value) -> Result<Vec<Op>, StatusError> {
+    let Some(cluster) = meta::text(workspace, &["spec", "cluster"]).and_then(|id| ClusterId::parse(id).ok()) else {
+        return Ok(Vec::new());
+    };
+    let Some(entry) = logical_cluster(inner, &cluster).await? else { return Ok(Vec::new()) };
+    let mut object = parse(&entry)?;
+    meta::set(&mut object, &["status", "phase"], PHASE_DELETING.into());
+    Ok(vec![Op::Put(entry.key, Bytes::from(object.to_string()))])
 }
 
 /// What is made together with a Namespace: its service account `default`.

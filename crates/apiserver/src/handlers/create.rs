@@ -119,7 +119,6 @@ async fn complete(
     new: &mut Value,
 ) -> Result<Vec<Op>, Refusal> {
     if kind.is("", "namespaces") {
-        tenancy::complete_namespace(new);
         return Ok(tenancy::namespace_content(call.inner, cluster, meta::name(new))?);
     }
     if kind.is(tenancy::TENANCY_GROUP, "workspaces") {
@@ -177,6 +176,10 @@ async fn check_namespace(
     let namespace = place.namespace();
     let Some(kind) = call.inner.catalog.kind("", "namespaces") else { return Ok(None) };
     if namespace.is_empty() {
+        if tenancy::is_cluster_ending(call.inner, cluster).await? {
+            let why = "unable to create new content because the workspace is being deleted";
+            return Err(StatusError::forbidden(&place.kind().resource, place.name(), why).into());
+        }
         return Ok(None);
     }
     let grant = server_grant(Verb::Get, kind, cluster, "", namespace)?;

@@ -35,7 +35,7 @@ struct Options {
 pub(crate) async fn delete(call: &Call<'_>, place: &Place<'_>) -> Result<Response<Body>, Refusal> {
     let options = options(call)?;
     let kind = place.kind();
-    if kind.is("", "namespaces") && matches!(place.name(), "default" | "kube-system") {
+    if is_kept(call, place).await? {
         let why = "this namespace may not be deleted";
         return Err(StatusError::forbidden(&kind.resource, place.name(), why).into());
     }
@@ -49,6 +49,14 @@ pub(crate) async fn delete(call: &Call<'_>, place: &Place<'_>) -> Result<Respons
             output::stored(call, place, StatusCode::OK, item)
         }
     }
+}
+
+/// Whether the object belongs to every workspace and stays as long as the workspace.
+async fn is_kept(call: &Call<'_>, place: &Place<'_>) -> Result<bool, StatusError> {
+    let Some(cluster) = place.cluster() else { return Ok(false) };
+    Ok(place.kind().is("", "namespaces")
+        && tenancy::DEFAULT_NAMESPACES.contains(&place.name())
+        && !tenancy::is_cluster_ending(call.inner, cluster).await?)
 }
 
 enum Outcome {
@@ -83,12 +91,17 @@ async fn delete_object(call: &Call<'_>, place: &Place<'_>, options: &Options) ->
                 Some(value) => Outcome::Stays { value, entry, revision },
             });
         }
+        let also = if kind.is(tenancy::TENANCY_GROUP, "workspaces") {
+            tenancy::end_cluster(call.inner, &old).await?
+        } else {
+            Vec::new()
+        };
         let change = Change {
             name: place.name().to_owned(),
             expect: Expect::ModifiedAt(entry.modified),
             value: value.clone(),
             also_expect: Vec::new(),
-            also: Vec::new(),
+            also,
         };
         match registry.commit(&place.grant, kind, change).await? {
             Written::At(revision) => {
@@ -219,7 +232,7 @@ pub(crate) async fn delete_collection(call: &Call<'_>, place: &Place<'_>) -> Res
         let grant = policy::allow(place.grant.identity(), attributes)
             .map_err(|denied| errors::of_denial(&denied, &place.kind().resource, name))?;
         let one = Place { served: place.served, grant };
-        if one.kind().is("", "namespaces") && matches!(name, "default" | "kube-system") {
+        if is_kept(call, &one).await? {
             continue;
         }
         match delete_object(call, &one, &options).await {
