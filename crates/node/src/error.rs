@@ -15,4 +15,7 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// The log storage cannot be used.
+    #[error("use the log storage")]
+    Logs(#[source] archive::Error),
 }

@@ -41,6 +41,16 @@ pub enum PullPolicy {
 }
 
 impl PullPolicy {
+    /// The policy as Kubernetes spells it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+
     /// The policy of a container: its own, or Kubernetes' default for the reference (`Always` for `latest`).
     #[must_use]
     pub fn of(image: &str, wanted: Option<&str>) -> Self {

@@ -4,11 +4,21 @@
 //! Invariant: what a Pod is to do is decided in `sandbox` before its shim starts; the shim only follows the plan.
 //! Start at [`Service`] for the dispatcher and at [`shim`] for the other side.
 
+mod claims;
 mod error;
+mod ids;
 mod images;
+mod journal;
+mod machine;
 mod options;
+mod pod_dir;
+mod preparation;
+mod queue;
 mod service;
 pub mod shim;
+mod status;
+mod status_writer;
+mod worker;
 
 pub use error::Error;
 pub use images::{HOST_IMAGE, ImageError, ImageRequest, Images, NoRegistry, PullPolicy, ResolvedImage};

@@ -62,6 +62,8 @@ pub struct Machine {
     pub host_ip: String,
     /// The network of Pods that do not ask for the host's.
     pub network: Network,
+    /// Whether each Pod gets a user namespace with ids of its own.
+    pub user_namespaces: bool,
     /// The directory that holds one directory for each claim, named by its uid.
     pub claims_dir: PathBuf,
     /// The content of the machine's `/etc/resolv.conf`.

@@ -8,7 +8,7 @@ use oci_spec::runtime::Mount;
 
 use crate::environment::Environment;
 use crate::expansion::expand;
-use crate::plan::{Network, PlanError, Rootfs, Volume, VolumeKind};
+use crate::plan::{PlanError, Rootfs, Volume, VolumeKind};
 use crate::tekton;
 use crate::volumes::relative;
 
@@ -16,7 +16,6 @@ use crate::volumes::relative;
 pub(crate) struct MountContext<'a> {
     pub(crate) pod_dir: &'a Path,
     pub(crate) tekton_dir: Option<&'a Path>,
-    pub(crate) network: Network,
     pub(crate) rootfs: &'a Rootfs,
     /// The file behind the container's `terminationMessagePath`, and that path.
     pub(crate) termination: Option<(&'a Path, &'a str)>,
@@ -40,7 +39,7 @@ pub(crate) fn mounts(
         }
     }
     binds.sort_by_key(|mount| mount.destination().components().count());
-    let mut mounts = kernel_mounts(context.network);
+    let mut mounts = kernel_mounts();
     mounts.extend(binds);
     Ok(mounts)
 }
@@ -128,14 +127,12 @@ fn mount_of(kind: &str, destination: &str, source: &str, options: &[&str]) -> Mo
 }
 
 /// The file systems that every container has. Source: the OCI runtime specification and containerd's defaults.
-fn kernel_mounts(network: Network) -> Vec<Mount> {
+fn kernel_mounts() -> Vec<Mount> {
     let quiet = ["nosuid", "noexec", "nodev"];
     let with = |more: &[&'static str]| -> Vec<&'static str> { quiet.iter().chain(more).copied().collect() };
-    let sys = match network {
-        // Only the owner of a network namespace may mount its sysfs; the machine's own is shown instead.
-        Network::Host => mount_of("bind", "/sys", "/sys", &with(&["rbind", "rprivate", "ro"])),
-        Network::None => mount_of("sysfs", "/sys", "sysfs", &with(&["ro"])),
-    };
+    // Only the owner of a network namespace may mount its sysfs, and a container's user namespace never is: the
+    // machine's own is shown instead, without a way to change it.
+    let sys = mount_of("bind", "/sys", "/sys", &with(&["rbind", "rprivate", "ro"]));
     vec![
         mount_of("proc", "/proc", "proc", &quiet),
         mount_of("tmpfs", "/dev", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),

@@ -53,6 +53,7 @@ pub(crate) fn spec(
     let mut user = User::default();
     user.set_uid(parts.user.uid);
     user.set_gid(parts.user.gid);
+    user.set_umask(Some(0o022));
     user.set_additional_gids(Some(parts.user.groups));
     let mut process = Process::default();
     process.set_terminal(Some(false));

@@ -18,7 +18,7 @@ pub struct PodPlan {
     pub hostname: String,
     /// The network that its containers share.
     pub network: Network,
-    /// Whether containers run in a user namespace of their own (`spec.hostUsers` is not `true`).
+    /// Whether containers run in a user namespace with ids of the Pod's own.
     pub user_namespace: bool,
     /// In which order containers run.
     pub order: Order,

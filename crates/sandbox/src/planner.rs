@@ -58,7 +58,7 @@ pub fn plan(input: &Input<'_>) -> Result<PodPlan, PlanError> {
         pod: input.pod_ref.clone(),
         hostname: shared.hostname,
         network,
-        user_namespace: spec.host_users != Some(true),
+        user_namespace: user_namespace(input, spec),
         order: order(input, spec)?,
         volumes,
         directories,
@@ -82,6 +82,11 @@ fn order(input: &Input<'_>, spec: &PodSpec) -> Result<Order, PlanError> {
         (None, Some("Never")) => Ok(Order::Together(RestartPolicy::Never)),
         (None, Some(other)) => Err(PlanError::never(format!("restartPolicy {other} is not supported"))),
     }
+}
+
+/// Whether containers have a user namespace of their own.
+fn user_namespace(input: &Input<'_>, spec: &PodSpec) -> bool {
+    input.machine.user_namespaces && spec.host_users != Some(true)
 }
 
 /// The host name of a Pod: its own wish, or its name, cut to what the kernel takes.
@@ -111,7 +116,7 @@ fn refuse_unsupported(input: &Input<'_>, spec: &PodSpec) -> Result<(), PlanError
         }
     }
     let permissions = input.machine.permissions;
-    if spec.host_users == Some(true) && !permissions.privileged {
+    if spec.host_users == Some(true) && input.machine.user_namespaces && !permissions.privileged {
         return Err(oci::refused("spec.hostUsers"));
     }
     if spec.host_network == Some(true) && input.machine.network != Network::Host && !permissions.privileged {
@@ -179,7 +184,6 @@ impl Shared<'_> {
         let context = MountContext {
             pod_dir: input.pod_dir,
             tekton_dir: self.tekton_dir,
-            network: self.network,
             rootfs: &image.rootfs,
             termination: termination_file
                 .as_deref()
@@ -193,7 +197,7 @@ impl Shared<'_> {
             user,
             hostname: self.hostname.clone(),
             network: self.network,
-            user_namespace: self.spec.host_users != Some(true),
+            user_namespace: user_namespace(input, self.spec),
             limits: input.machine.limits,
             sysctls: self.sysctls()?,
         };
