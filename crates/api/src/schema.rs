@@ -3,8 +3,8 @@
 //! the types' own titles.
 //! Invariant: the keys of lists and the patch strategies are those that Kubernetes publishes; see [`PATCH_RULES`].
 
-use schemars::generate::SchemaSettings;
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 /// The schema of a kind, with the definitions that it refers to under `$defs`.

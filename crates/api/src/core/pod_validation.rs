@@ -256,7 +256,11 @@ fn update_errors(new: &Value, old: &Value) -> Vec<FieldError> {
         && new["activeDeadlineSeconds"].as_i64().is_none_or(|now| now > before)
     {
         let detail = "must be less than or equal to previous value";
-        errors.push(FieldError::invalid("spec.activeDeadlineSeconds", new["activeDeadlineSeconds"].as_i64().unwrap_or(0), detail));
+        errors.push(FieldError::invalid(
+            "spec.activeDeadlineSeconds",
+            new["activeDeadlineSeconds"].as_i64().unwrap_or(0),
+            detail,
+        ));
     }
     if frozen(new, old) != frozen(old, old) {
         errors.push(FieldError::forbidden("spec", DETAIL));

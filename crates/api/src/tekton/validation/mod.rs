@@ -1,13 +1,25 @@
-//! Validation.
-use crate::field::Rejection;
-use serde_json::Value;
-pub(crate) fn task(_: &Value, _: Option<&Value>) -> Result<(), Rejection> {
-    Ok(())
-}
-pub(crate) use task as pipeline;
-pub(crate) use task as task_run;
-pub(crate) use task as pipeline_run;
-pub(crate) use task as custom_run;
-pub(crate) use task as step_action;
-pub(crate) use task as verification_policy;
-pub(crate) use task as resolution_request;
+//! What Tekton's validating webhook checks, in its words: everything that does not need the graph or variables.
+//! Those are `pipeline`'s, which works with the same [`Errors`](crate::apis::Errors).
+//! Invariant: an object that has passed reads into the structs of [`v1`](super::v1) without loss.
+//! Start at [`task_spec`] and [`pipeline_spec`].
+
+mod other;
+mod param;
+mod pipeline;
+mod pipeline_run;
+mod read;
+mod reference;
+mod step;
+mod task;
+mod task_run;
+mod when;
+mod workspace;
+
+pub use pipeline::pipeline_spec;
+pub use task::task_spec;
+
+pub(super) use other::{custom_run, resolution_request, step_action, verification_policy};
+pub(super) use pipeline::pipeline;
+pub(super) use pipeline_run::pipeline_run;
+pub(super) use task::task;
+pub(super) use task_run::task_run;
