@@ -166,11 +166,34 @@ pub(crate) fn execve(path: &CString, arguments: &[CString], environment: &[CStri
     io::Error::last_os_error()
 }
 
-/// Closes (or marks close-on-exec) every descriptor from `first` on.
-pub(crate) fn close_on_exec_from(first: u32) -> io::Result<()> {
-    // SAFETY: only sets a flag on descriptors; owners keep them until exec.
-    let done = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC) };
-    zero_or_errno(done)
+/// Moves `kept` to descriptor 3, to be closed on exec, and closes all others from 4 on. For a forked child that will
+/// never touch the values that owned them.
+pub(crate) fn keep_stdio_and(kept: impl AsFd) -> io::Result<ReportFd> {
+    let kept = kept.as_fd().as_raw_fd();
+    if kept != ReportFd::NUMBER {
+        // SAFETY: whatever was at 3 is not used any more, see above.
+        let done = unsafe { libc::dup3(kept, ReportFd::NUMBER, libc::O_CLOEXEC) };
+        if done < 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // SAFETY: the caller drops no owner of the closed descriptors.
+    zero_or_errno(unsafe { libc::syscall(libc::SYS_close_range, ReportFd::NUMBER + 1, u32::MAX, 0) })?;
+    Ok(ReportFd(()))
+}
+
+/// The one descriptor that [`keep_stdio_and`] leaves, closed on exec.
+pub(crate) struct ReportFd(());
+
+impl ReportFd {
+    const NUMBER: RawFd = 3;
+}
+
+impl AsFd for ReportFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: descriptor 3 was opened by `keep_stdio_and` and is closed by nobody.
+        unsafe { BorrowedFd::borrow_raw(Self::NUMBER) }
+    }
 }
 
 /// Makes `target` (0, 1 or 2) a copy of `source` that survives exec.

@@ -1,7 +1,8 @@
 //! Real containers, made by the built-in runtime from a busybox root file system, as root and as an ordinary user.
 //! Without a harness, because the runtime wants a process with one thread: each case is this program started again
 //! with the case's name, and again as an ordinary user where the case says so.
-//! Needs Linux, `busybox` (package busybox-static) and, for the cases as an ordinary user, to be started by root.
+//! Needs Linux, `busybox` (package busybox-static) and, for the cases as an ordinary user, to be started by root. With
+//! `newuidmap` (package uidmap) and a user in `/etc/subuid`, those cases run as a user with ranges of ids too.
 
 mod support;
 
@@ -11,11 +12,11 @@ use support::{CASES, Case};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, name] = arguments.as_slice() {
-        if flag == "--case" {
-            let case = CASES.iter().find(|case| case.name == name).expect("a case of this name");
-            return support::run_here(case);
-        }
+    if let [flag, name] = arguments.as_slice()
+        && flag == "--case"
+    {
+        let case = CASES.iter().find(|case| case.name == name).expect("a case of this name");
+        return support::run_here(case);
     }
     if arguments.iter().any(|argument| argument == "--list") {
         CASES.iter().for_each(|case| println!("{}: test", case.name));
@@ -40,7 +41,12 @@ fn users(case: &Case) -> Vec<&'static str> {
         println!("only as this ordinary user: start as root to run all cases");
         return if case.rootless { vec!["user"] } else { Vec::new() };
     }
-    if case.rootless { vec!["root", "user"] } else { vec!["root"] }
+    let ranged = support::user_with_ranges().is_some();
+    match (case.rootless, ranged) {
+        (false, _) => vec!["root"],
+        (true, false) => vec!["root", "user"],
+        (true, true) => vec!["root", "user", "user with ranges"],
+    }
 }
 
 fn run_as(case: &Case, user: &str) -> bool {

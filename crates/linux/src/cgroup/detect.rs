@@ -220,3 +220,75 @@ fn free_of_processes(top: &Path, own: &Path, name: &str) -> bool {
     let inside = fs::read_to_string(top.join("cgroup.procs")).unwrap_or_default();
     inside.lines().all(|pid| fs::write(leaf.join("cgroup.procs"), pid).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that looks like a version 2 group with all controllers.
+    fn group(path: &Path) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join("cgroup.controllers"), "cpu io memory pids").unwrap();
+        let files = [
+            "cgroup.subtree_control",
+            "cgroup.procs",
+            "memory.max",
+            "memory.swap.max",
+            "cpu.max",
+            "pids.max",
+        ];
+        files.iter().for_each(|file| fs::write(path.join(file), "").unwrap());
+    }
+
+    fn read(path: &Path, file: &str) -> String {
+        fs::read_to_string(path.join(file)).unwrap()
+    }
+
+    fn opened(point: &Path, own: &Path) -> Cgroups {
+        let mut cgroups = Cgroups::open_v1(&Hierarchies::default(), "psvc");
+        cgroups.open_v2(&(point.to_owned(), "/".into()), own, "psvc");
+        cgroups
+    }
+
+    #[test]
+    fn version_2_limits_are_written_below_the_top_for_root() {
+        let scratch = tempfile::tempdir().unwrap();
+        let top = scratch.path();
+        ["", "psvc", "psvc/pod", "psvc/pod/step"].iter().for_each(|path| group(&top.join(path)));
+        let cgroups = opened(top, &top.join("user.slice/session"));
+        assert_eq!(cgroups.kind(), Kind::V2);
+        let limits = Limits { memory_bytes: Some(1024), cpu_millis: Some(250), pids: Some(9) };
+        let made = cgroups.create("pod/step", &limits).unwrap();
+        assert_eq!(made.oci_path(), "/psvc/pod/step");
+        let step = top.join("psvc/pod/step");
+        assert_eq!(read(&step, "memory.max"), "1024");
+        assert_eq!(read(&step, "memory.swap.max"), "0");
+        assert_eq!(read(&step, "cpu.max"), "25000 100000");
+        assert_eq!(read(&step, "pids.max"), "9");
+        assert_ne!(read(&top.join("psvc/pod"), "cgroup.subtree_control"), "");
+    }
+
+    #[test]
+    fn a_delegated_group_is_used_after_its_processes_moved_into_a_leaf() {
+        let scratch = tempfile::tempdir().unwrap();
+        let own = scratch.path().join("user.slice/psvc.scope");
+        [own.clone(), own.join("psvc"), own.join("psvc-main")].iter().for_each(|path| group(path));
+        fs::write(own.join("cgroup.type"), "domain").unwrap();
+        fs::write(own.join("cgroup.procs"), "42\n").unwrap();
+        let cgroups = opened(scratch.path(), &own);
+        assert_eq!((cgroups.kind(), cgroups.base.as_str()), (Kind::V2, "/user.slice/psvc.scope/psvc"));
+        assert_eq!(read(&own.join("psvc-main"), "cgroup.procs"), "42");
+    }
+
+    #[test]
+    fn without_permission_there_is_nothing_and_no_error() {
+        let scratch = tempfile::tempdir().unwrap();
+        let cgroups = opened(&scratch.path().join("none"), &scratch.path().join("none/own"));
+        assert_eq!(cgroups.kind(), Kind::None);
+        assert!(cgroups.missing().unwrap().contains("not enforced"));
+        let limits = Limits { pids: Some(1), ..Limits::default() };
+        let group = cgroups.create("pod", &limits).unwrap();
+        assert_eq!(group.oom_kills(), 0);
+        group.remove().unwrap();
+    }
+}

@@ -9,6 +9,7 @@
 use std::ffi::{CString, OsStr};
 use std::fs::File;
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 
@@ -63,12 +64,7 @@ fn become_container(prepared: Prepared, go: OwnedFd, report: &File) -> Result<i3
     let _ = sys::new_keyring();
     sys::block_signals().doing(|| "block signals")?;
     match sys::fork_single_threaded().doing(|| "start the program's process")? {
-        0 => {
-            let error = execute(prepared);
-            let mut report: &File = report;
-            let _ = report.write_all(error.chain().as_bytes());
-            sys::exit_now(1)
-        }
+        0 => execute(prepared, report),
         program => Ok(program),
     }
 }
@@ -138,22 +134,26 @@ fn pass_on(program: i32, signal: i32) {
     }
 }
 
-/// The life of the program's process up to the program. Returns only the reason why it could not go on.
-fn execute(prepared: Prepared) -> Error {
+/// The life of the program's process up to the program.
+fn execute(prepared: Prepared, report: &File) -> ! {
+    // From here on only the standard streams and the report are open: nothing of the machine can be reached through a
+    // descriptor, for example by a working directory in `/proc/self/fd`. Their owners must not close them again.
+    let prepared = ManuallyDrop::new(prepared);
+    let streams = [(&prepared.stdin, 0), (&prepared.stdout, 1), (&prepared.stderr, 2)];
+    let connected = streams.into_iter().try_for_each(|(stream, target)| sys::replace_stdio(stream, target));
+    let kept = connected.and_then(|()| sys::keep_stdio_and(report));
+    let Ok(report) = kept else {
+        let _ = { report }.write_all(b"could not connect the standard streams");
+        sys::exit_now(1)
+    };
     let process = &prepared.plan.process;
-    let restricted = restrict(&prepared, process);
-    match restricted {
-        Err(error) => error,
-        Ok(()) => execute_found(process),
-    }
+    let error = restrict(process).err().unwrap_or_else(|| execute_found(process));
+    let _ = rustix::io::write(&report, error.chain().as_bytes());
+    sys::exit_now(1)
 }
 
-fn restrict(prepared: &Prepared, process: &ProcessPlan) -> Result<()> {
+fn restrict(process: &ProcessPlan) -> Result<()> {
     rustix::process::setsid().doing(|| "start a session")?;
-    for (stream, target) in [(&prepared.stdin, 0), (&prepared.stdout, 1), (&prepared.stderr, 2)] {
-        sys::replace_stdio(stream, target).doing(|| "connect the standard streams")?;
-    }
-    sys::close_on_exec_from(3).doing(|| "close inherited files")?;
     rustix::process::umask(Mode::from_bits_retain(process.umask));
     rustix::process::chdir(&process.cwd)
         .doing(|| format!("change to working directory {}", process.cwd.display()))?;

@@ -4,8 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
-use std::fs::File;
-use std::io::BufReader;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use oci_spec::runtime::{Linux, LinuxIdMapping, LinuxNamespaceType, Mount, PosixRlimit, Process, Spec};
@@ -90,8 +89,8 @@ impl Plan {
     /// Reads and checks `config.json` of a bundle.
     pub(super) fn read(bundle: &Path) -> Result<Self> {
         let path = bundle.join("config.json");
-        let file = File::open(&path).doing(|| format!("open {}", path.display()))?;
-        let spec: Spec = serde_json::from_reader(BufReader::new(file))
+        let text = fs::read(&path).doing(|| format!("read {}", path.display()))?;
+        let spec: Spec = serde_json::from_slice(&text)
             .map_err(|error| Error::Spec(format!("{}: {error}", path.display())))?;
         Self::of(bundle, &spec)
     }

@@ -19,17 +19,19 @@ pub(super) const CASES: &[(&str, bool, fn())] = &[
     ("processes left in the background end with the program", true, orphans_end),
     ("a program that is not there is named with the reason", true, missing_program),
     ("a failed mount names the mount, and nothing is left", true, missing_source),
+    ("no descriptor of the machine is left open", true, no_descriptors),
     ("namespaces are not the machine's", true, namespaces),
     ("the container sees only its own processes, and cannot look into the first", true, own_processes),
     ("masked and read-only paths are", true, masked_paths),
     ("capabilities are the default set, privileges cannot be gained", true, capabilities),
     ("the filter refuses namespaces, mounts and kernel keys even to a capable program", true, filter),
-    ("user and groups of the configuration are those of the program", false, other_user),
+    ("user and groups of the configuration are those of the program", true, other_user),
     ("a program run by another user can open its standard output", false, reopen_stdout),
     ("in a user namespace root is nobody on the machine", false, mapped_root),
     ("the network namespace of a Pod has a working loopback and nothing else", true, loopback),
     ("the same bundle runs in runc", false, external_runtime),
     ("an external runtime's refusal is told", false, external_refusal),
+    ("the same bundle runs in crun where only version 2 is mounted", false, crun_on_version_2),
 ];
 
 fn exit_code() {
@@ -117,6 +119,18 @@ fn missing_source() {
     );
 }
 
+fn no_descriptors() {
+    // The shell that lists opens the directory itself, as the next free number.
+    let output = Bundle::program(&["/bin/ls", "/proc/self/fd"]).output();
+    assert_eq!(output, "0\n1\n2\n3\n");
+    for number in 3..20 {
+        let mut bundle = Bundle::script("pwd; ls ..");
+        bundle.config["process"]["cwd"] = json!(format!("/proc/self/fd/{number}"));
+        let error = chain(&bundle.run().unwrap_err());
+        assert!(error.contains("working directory"), "{error}");
+    }
+}
+
 fn namespaces() {
     let kinds = ["pid", "mnt", "uts", "ipc", "cgroup"];
     let script: String = kinds.iter().map(|kind| format!("readlink /proc/self/ns/{kind};")).collect();
@@ -175,6 +189,9 @@ fn filter() {
 }
 
 fn other_user() {
+    if userns::mapped_ids() == 1 {
+        return one_id_only();
+    }
     let mut bundle = Bundle::script("id; grep CapEff /proc/self/status; touch /etc/new");
     bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1001, "additionalGids": [2000] });
     let outcome = bundle.run().unwrap();
@@ -182,6 +199,13 @@ fn other_user() {
     assert!(outcome.out.starts_with("uid=1000 gid=1001 groups=2000"), "{outcome:?}");
     assert!(outcome.out.contains("0000000000000000"), "{outcome:?}");
     assert!(outcome.err.contains("Permission denied"), "{outcome:?}");
+}
+
+fn one_id_only() {
+    let mut bundle = Bundle::script("id");
+    bundle.config["process"]["user"] = json!({ "uid": 1000, "gid": 1000 });
+    let error = bundle.run().unwrap_err().to_string();
+    assert!(error.ends_with("could not become group 1000: Invalid argument (os error 22)"), "{error}");
 }
 
 fn reopen_stdout() {
@@ -251,4 +275,24 @@ fn external_refusal() {
     let error = Bundle::program(&["/nothing"]).in_runtime("runc").run().unwrap_err().to_string();
     assert!(error.starts_with("could not start container `"), "{error}");
     assert!(error.contains("/nothing"), "{error}");
+}
+
+/// Older versions of crun refuse machines that mount both versions with controllers on the second.
+fn crun_on_version_2() {
+    let hierarchy = std::path::Path::new("/sys/fs/cgroup");
+    let mounted = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    if mounted.lines().any(|line| line.contains(" - cgroup ")) {
+        let cgroup2 = mounted.lines().find(|line| line.contains(" - cgroup2 ")).expect("version 2");
+        let source = cgroup2.split(' ').nth(4).unwrap();
+        let bind = linux::mount::Bind {
+            source: source.as_ref(),
+            target: hierarchy,
+            recursive: false,
+            readonly: false,
+            idmap: None,
+        };
+        bind.mount().unwrap();
+    }
+    let outcome = Bundle::script("echo $GREETING; exit 5").in_runtime("crun").run().unwrap();
+    assert_eq!((outcome.exit.ended, outcome.out.as_str()), (Ended::Code(5), "hello\n"));
 }

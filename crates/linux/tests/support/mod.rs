@@ -53,6 +53,16 @@ pub(crate) fn is_root() -> bool {
         .is_ok_and(|uid| uid == 0)
 }
 
+/// The id of a user who has ranges of ids in `/etc/subuid`, if they can be used here.
+pub(crate) fn user_with_ranges() -> Option<String> {
+    let text = fs::read_to_string("/etc/subuid").ok()?;
+    let name = text.lines().next()?.split(':').next()?.to_owned();
+    let installed = Path::new("/usr/bin/newuidmap").exists() && Path::new("/usr/bin/newgidmap").exists();
+    let passwd = fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd.lines().find(|line| line.split(':').next() == Some(&name))?;
+    installed.then(|| line.split(':').nth(2).unwrap_or_default().to_owned())
+}
+
 /// A copy of this program that every user may execute, wherever the build directory is.
 pub(crate) fn public_copy(directory: &Path) -> PathBuf {
     fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("open the directory to all");
@@ -129,7 +139,7 @@ impl Bundle {
     pub(crate) fn limited(mut self, limits: Limits) -> Self {
         let cgroups = Cgroups::open("psvc-test");
         let name = self.directory.path().file_name().expect("a name").to_string_lossy().into_owned();
-        let group = cgroups.create(&format!("{name}/step"), &limits).expect("a control group");
+        let group = cgroups.create(&name, &limits).expect("a control group");
         self.config["linux"]["cgroupsPath"] = json!(group.oci_path());
         self.group = Some(group);
         self
