@@ -21,6 +21,7 @@ use serde_json::Value;
 pub(crate) use extensions::annotate;
 pub(crate) use node::{ListKind, Node, NodeId};
 pub(crate) use object_meta::schema as object_meta;
+pub(crate) use validate::identity;
 
 /// A compiled schema of a whole object. Compiling costs; keep it and share it.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! What schemas do to objects, on a small custom kind and on Kubernetes' own Pod.
 
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -10,7 +12,9 @@ fn compile(schema: Value) -> Structural {
 }
 
 pub(crate) fn pods() -> Structural {
-    compile(schemars::schema_for!(k8s_openapi::api::core::v1::Pod).to_value())
+    static PODS: LazyLock<Structural> =
+        LazyLock::new(|| compile(schemars::schema_for!(k8s_openapi::api::core::v1::Pod).to_value()));
+    PODS.clone()
 }
 
 fn tasks() -> Structural {
