@@ -78,12 +78,11 @@ async fn reconcile(cx: &Cx, key: &Key) -> Result<Requeue, Error> {
             return Ok(Requeue::Never);
         }
     }
-    collect(&cluster, key.namespace()).await?;
-    Ok(Requeue::Never)
+    collect(&cluster, key.namespace()).await
 }
 
 /// One sweep. Without a namespace it covers the whole cluster.
-async fn collect(cluster: &Cluster, namespace: &str) -> Result<(), Error> {
+async fn collect(cluster: &Cluster, namespace: &str) -> Result<Requeue, Error> {
     let rows: Vec<_> = sweep::resources().filter(|row| !NEVER_OWNERS.contains(&row.plural)).collect();
     let mut items = Vec::new();
     let mut seen_uids = HashSet::new();
@@ -113,10 +112,13 @@ async fn collect(cluster: &Cluster, namespace: &str) -> Result<(), Error> {
         .await?;
     }
     let missing = missing_owners(cluster, &items, &seen_uids).await?;
-    for action in decide(&items, |owner| !missing.contains(&owner.uid)) {
+    let actions = decide(&items, |owner| !missing.contains(&owner.uid));
+    // An owner that waited for one of these may be let go by the next sweep.
+    let again = !actions.is_empty() && items.iter().any(|item| item.deleting);
+    for action in actions {
         carry_out(cluster, &rows, &items, action).await?;
     }
-    Ok(())
+    Ok(if again { Requeue::After(GATHER) } else { Requeue::Never })
 }
 
 /// The uids of owners that do not exist. Those that the sweep did not see are asked for one by one, because they
