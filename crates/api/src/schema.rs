@@ -1,11 +1,11 @@
 //! JSON schemas of kinds, made from their types, in the form of structural schemas with `$defs`.
-//! Left out on purpose: defaults (they are applied by the rows' `default`), `null` (an absent field is absent) and
-//! the types' own titles.
-//! Invariant: the keys of lists and the patch strategies are those that Kubernetes publishes; see [`PATCH_RULES`].
+//! Left out on purpose: defaults (they are applied by the rows' `default`) and `null` (an absent field is absent).
+//! How lists of Kubernetes' own types are merged is `machinery`'s table; the title tells it which type the root is.
+//! Invariant: no schema contains itself.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// The schema of a kind, with the definitions that it refers to under `$defs`.
 #[must_use]
@@ -16,20 +16,19 @@ pub fn of<T: JsonSchema>() -> Value {
         if let Some(Value::Object(definitions)) = root.get_mut("$defs") {
             for (name, definition) in definitions {
                 tidy(definition);
-                add_patch_rules(name, definition);
+                relax(name, definition);
             }
         }
     }
     tidy(&mut schema);
-    add_patch_rules(&T::schema_name(), &mut schema);
+    relax(&T::schema_name(), &mut schema);
     schema
 }
 
-/// Removes `null`, defaults and titles, here and below.
+/// Removes `null` and defaults, here and below.
 fn tidy(schema: &mut Value) {
     let Some(node) = schema.as_object_mut() else { return };
     node.remove("default");
-    node.remove("title");
     unwrap_nullable(node);
     for key in ["properties", "$defs", "patternProperties"] {
         if let Some(Value::Object(children)) = node.get_mut(key) {
@@ -69,131 +68,33 @@ fn unwrap_nullable(node: &mut Map<String, Value>) {
     }
 }
 
-/// How one list of a built-in type is merged.
-struct PatchRule {
-    /// The type, without its package: `PodSpec`.
-    kind: &'static str,
-    /// The property that is a list.
-    property: &'static str,
-    /// The patch strategy, such as `merge` or `merge,retainKeys`; empty for none.
-    strategy: &'static str,
-    /// The merge key of strategic merge patch.
-    merge_key: &'static str,
-    /// The keys of the list for server-side apply; empty for a list that is replaced as a whole.
-    map_keys: &'static [&'static str],
-}
-
-const fn keyed(
-    kind: &'static str,
-    property: &'static str,
-    key: &'static str,
-    keys: &'static [&'static str],
-) -> PatchRule {
-    PatchRule { kind, property, strategy: "merge", merge_key: key, map_keys: keys }
-}
-
-/// The lists of the served built-in types that are not replaced as a whole.
-///
-/// Source: the published OpenAPI document of Kubernetes 1.34.
-const PATCH_RULES: &[PatchRule] = &[
-    keyed("ObjectMeta", "ownerReferences", "uid", &["uid"]),
-    PatchRule { kind: "ObjectMeta", property: "finalizers", strategy: "merge", merge_key: "", map_keys: &[] },
-    keyed("PodSpec", "containers", "name", &["name"]),
-    keyed("PodSpec", "initContainers", "name", &["name"]),
-    keyed("PodSpec", "ephemeralContainers", "name", &["name"]),
-    keyed("PodSpec", "imagePullSecrets", "name", &["name"]),
-    keyed("PodSpec", "hostAliases", "ip", &["ip"]),
-    keyed("PodSpec", "schedulingGates", "name", &["name"]),
-    keyed("PodSpec", "topologySpreadConstraints", "topologyKey", &["topologyKey", "whenUnsatisfiable"]),
-    PatchRule {
-        kind: "PodSpec",
-        property: "volumes",
-        strategy: "merge,retainKeys",
-        merge_key: "name",
-        map_keys: &["name"],
-    },
-    PatchRule {
-        kind: "PodSpec",
-        property: "resourceClaims",
-        strategy: "merge,retainKeys",
-        merge_key: "name",
-        map_keys: &["name"],
-    },
-    keyed("Container", "env", "name", &["name"]),
-    keyed("Container", "ports", "containerPort", &["containerPort", "protocol"]),
-    keyed("Container", "volumeMounts", "mountPath", &["mountPath"]),
-    keyed("Container", "volumeDevices", "devicePath", &["devicePath"]),
-    keyed("EphemeralContainer", "env", "name", &["name"]),
-    keyed("EphemeralContainer", "ports", "containerPort", &["containerPort", "protocol"]),
-    keyed("EphemeralContainer", "volumeMounts", "mountPath", &["mountPath"]),
-    keyed("EphemeralContainer", "volumeDevices", "devicePath", &["devicePath"]),
-    PatchRule {
-        kind: "ResourceRequirements",
-        property: "claims",
-        strategy: "",
-        merge_key: "",
-        map_keys: &["name"],
-    },
-    keyed("PodStatus", "conditions", "type", &["type"]),
-    keyed("PodStatus", "podIPs", "ip", &["ip"]),
-    keyed("NamespaceStatus", "conditions", "type", &["type"]),
-    keyed("PersistentVolumeClaimStatus", "conditions", "type", &["type"]),
-    keyed("ServiceAccount", "secrets", "name", &["name"]),
-];
-
-/// Built-in structs that one writer owns as a whole.
-const ATOMIC_STRUCTS: &[&str] = &[
+/// Types that name another object; Kubernetes accepts an empty name there and reports it where it matters.
+const REFERENCES: &[&str] = &[
+    "ConfigMapEnvSource",
     "ConfigMapKeySelector",
-    "LabelSelector",
+    "ConfigMapProjection",
+    "ConfigMapVolumeSource",
     "LocalObjectReference",
-    "NodeSelector",
-    "NodeSelectorTerm",
-    "ObjectFieldSelector",
-    "ObjectReference",
-    "OwnerReference",
-    "ResourceFieldSelector",
+    "SecretEnvSource",
     "SecretKeySelector",
-    "SecretReference",
-    "TypedLocalObjectReference",
+    "SecretProjection",
 ];
 
-/// Adds what strategic merge patch and server-side apply need to know about a built-in type.
-fn add_patch_rules(name: &str, schema: &mut Value) {
+/// Takes fields out of `required` that the Rust types cannot do without, but Kubernetes can.
+fn relax(name: &str, schema: &mut Value) {
     let Some(kind) = name.strip_prefix("io.k8s.").and_then(|rest| rest.rsplit('.').next()) else { return };
-    if ATOMIC_STRUCTS.contains(&kind) {
-        schema["x-kubernetes-map-type"] = json!("atomic");
-    }
-    let Some(Value::Object(properties)) = schema.get_mut("properties") else { return };
-    for (property, list) in properties {
-        if list.get("type") != Some(&json!("array")) {
-            continue;
-        }
-        match PATCH_RULES.iter().find(|rule| rule.kind == kind && rule.property == property) {
-            Some(rule) => add_rule(rule, list),
-            None => list["x-kubernetes-list-type"] = json!("atomic"),
-        }
-    }
-}
-
-fn add_rule(rule: &PatchRule, list: &mut Value) {
-    if !rule.strategy.is_empty() {
-        list["x-kubernetes-patch-strategy"] = json!(rule.strategy);
-    }
-    if !rule.merge_key.is_empty() {
-        list["x-kubernetes-patch-merge-key"] = json!(rule.merge_key);
-    }
-    if rule.map_keys.is_empty() {
-        list["x-kubernetes-list-type"] = json!("set");
-    } else {
-        list["x-kubernetes-list-type"] = json!("map");
-        list["x-kubernetes-list-map-keys"] = json!(rule.map_keys);
+    let Some(definition) = schema.as_object_mut() else { return };
+    let Some(Value::Array(required)) = definition.get_mut("required") else { return };
+    required.retain(|field| field != "metadata" && !(field == "name" && REFERENCES.contains(&kind)));
+    if required.is_empty() {
+        definition.remove("required");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
 
     /// Every schema of the table, with the name it is served under.
     fn schemas() -> impl Iterator<Item = (String, Value)> {
@@ -262,10 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn containers_of_a_pod_are_merged_by_name() {
-        let schema = of::<Pod>();
-        let containers = &schema["$defs"]["io.k8s.api.core.v1.PodSpec"]["properties"]["containers"];
-        assert_eq!(containers["x-kubernetes-patch-merge-key"], "name");
-        assert_eq!(containers["x-kubernetes-list-map-keys"], json!(["name"]));
+    fn a_template_of_a_claim_needs_no_metadata_and_a_reference_no_name() {
+        let schema = of::<crate::tekton::v1::TaskRun>();
+        let required =
+            |name: &str| schema["$defs"][format!("io.k8s.api.core.v1.{name}")].get("required").cloned();
+        assert_eq!(required("PersistentVolumeClaim"), None);
+        assert_eq!(required("LocalObjectReference"), None);
+        assert_eq!(required("SecretKeySelector"), Some(json!(["key"])));
+        assert_eq!(required("VolumeMount"), Some(json!(["mountPath", "name"])));
     }
 }

@@ -121,9 +121,6 @@ fn default_event(object: &mut Value) {
     for field in ["reportingComponent", "reportingInstance"] {
         event.entry(field).or_insert_with(|| Value::from(""));
     }
-    for field in ["eventTime", "firstTimestamp", "lastTimestamp"] {
-        event.entry(field).or_insert(Value::Null);
-    }
 }
 
 fn validate(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {

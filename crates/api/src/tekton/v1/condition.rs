@@ -10,19 +10,15 @@ use crate::tekton::open_enum::open_enum;
 
 open_enum! {
     /// Whether a condition holds.
+    #[derive(Default)]
     pub enum ConditionStatus {
         /// It holds: the run succeeded.
         True = "True",
         /// It does not hold: the run failed.
         False = "False",
         /// Not known yet: the run goes on.
+        #[default]
         Unknown = "Unknown",
-    }
-}
-
-impl Default for ConditionStatus {
-    fn default() -> Self {
-        Self::Unknown
     }
 }
 
