@@ -3,6 +3,7 @@
 //! Invariant: every figure is measured on work that was checked to be done; nothing is estimated.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use bytes::Bytes;
 use tokio::task::JoinSet;
 use types::{ClusterId, Revision};
 
+use crate::embedded::{EmbeddedStore, Options};
 use crate::key::{Key, KeyPrefix};
 use crate::store::{Error, Expect, Op, Outcome, Range, Store, Txn};
 
@@ -34,17 +36,31 @@ impl Default for Load {
     }
 }
 
-/// One figure: what, how often a second, and how long one took.
+/// One figure.
 #[derive(Clone, Debug)]
 pub struct Figure {
     /// What was measured.
     pub name: String,
-    /// Operations a second.
-    pub per_second: f64,
-    /// The median, in microseconds.
-    pub p50_us: f64,
-    /// The 99th percentile, in microseconds.
-    pub p99_us: f64,
+    /// What came out.
+    pub measured: Measured,
+}
+
+/// What a measurement gives.
+#[derive(Clone, Debug)]
+pub enum Measured {
+    /// Something done many times.
+    Rate {
+        /// Operations a second, by all callers together.
+        per_second: f64,
+        /// The median, in microseconds.
+        p50_us: f64,
+        /// The 99th percentile, in microseconds.
+        p99_us: f64,
+    },
+    /// Something done once, in milliseconds.
+    Once(f64),
+    /// A size in KiB.
+    Kib(f64),
 }
 
 impl Figure {
@@ -53,7 +69,19 @@ impl Figure {
         let at =
             |share: usize| each.get(each.len() * share / 100).map_or(0.0, |took| took.as_secs_f64() * 1e6);
         let per_second = each.len() as f64 / whole.as_secs_f64();
-        Self { name, per_second, p50_us: at(50), p99_us: at(99) }
+        Self { name, measured: Measured::Rate { per_second, p50_us: at(50), p99_us: at(99) } }
+    }
+
+    fn once(name: &str, began: Instant) -> Self {
+        Self { name: name.to_owned(), measured: Measured::Once(began.elapsed().as_secs_f64() * 1e3) }
+    }
+
+    /// The memory of this process that is its own, without the pages of files.
+    fn resident(name: &str) -> Self {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or("0");
+        let kib = line.trim().trim_end_matches(" kB").parse().unwrap_or_default();
+        Self { name: name.to_owned(), measured: Measured::Kib(kib) }
     }
 }
 
@@ -61,18 +89,41 @@ impl Figure {
 #[must_use]
 pub fn json(figures: &[Figure]) -> String {
     let mut text = String::from("{");
-    for (index, figure) in figures.iter().enumerate() {
-        let Figure { name, per_second, p50_us, p99_us } = figure;
+    for (index, Figure { name, measured }) in figures.iter().enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        let _ = write!(
-            text,
-            "{comma}\n  \"{name}\": {{\"per_second\": {per_second:.0}, \"p50_us\": {p50_us:.0}, \"p99_us\": {p99_us:.0}}}"
-        );
+        let figure = match measured {
+            Measured::Rate { per_second, p50_us, p99_us } => {
+                format!(
+                    "{{\"per_second\": {per_second:.0}, \"p50_us\": {p50_us:.0}, \"p99_us\": {p99_us:.0}}}"
+                )
+            }
+            Measured::Once(milliseconds) => format!("{{\"ms\": {milliseconds:.1}}}"),
+            Measured::Kib(kib) => format!("{{\"kib\": {kib:.0}}}"),
+        };
+        let _ = write!(text, "{comma}\n  \"{name}\": {figure}");
     }
     text + "\n}"
 }
 
-/// Measures everything on an open store.
+/// Measures an embedded store in `dir`: opening it, everything else, its memory, and opening it again.
+///
+/// # Errors
+/// What the store answers to the first operation that it cannot do.
+pub async fn embedded(dir: &Path, load: &Load) -> Result<Vec<Figure>, Error> {
+    let began = Instant::now();
+    let store: Arc<dyn Store> = Arc::new(EmbeddedStore::open(dir, &Options::default())?);
+    let mut figures = vec![Figure::once("open", began), Figure::resident("resident_after_open_kib")];
+    figures.extend(measure(&store, load).await?);
+    figures.push(Figure::resident("resident_after_load_kib"));
+    store.close().await?;
+    drop(store);
+    let began = Instant::now();
+    EmbeddedStore::open(dir, &Options::default())?;
+    figures.push(Figure::once("open_again", began));
+    Ok(figures)
+}
+
+/// Measures everything that every store can do, on an open store.
 ///
 /// # Errors
 /// What the store answers to the first operation that it cannot do.

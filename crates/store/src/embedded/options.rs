@@ -20,12 +20,12 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            segment_bytes: 16 << 20,
+            segment_bytes: 4 << 20,
             history_bytes_max: 512 << 20,
             ring_bytes_max: 8 << 20,
             ring_events_max: 16 << 10,
             memory_bytes: 4 << 20,
-            table_cache_bytes: 16 << 20,
+            table_cache_bytes: 8 << 20,
         }
     }
 }

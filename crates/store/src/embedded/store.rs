@@ -144,6 +144,7 @@ impl Running {
         let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
         let writer = named("store-writer").spawn(move || writer.run(queue))?;
         let upkeep = named("store-upkeep").spawn(move || upkeep.run())?;
+        signals.want(); // what was replayed may be more than memory should hold
         Ok(Self { requests, writer, upkeep, signals, table, _lock: lock })
     }
 
