@@ -312,7 +312,7 @@ mod tests {
                  please apply your changes to the latest version and try again",
             ),
             (
-                StatusError::invalid("tekton.dev", "TaskRun", "a", &[error.clone()]),
+                StatusError::invalid("tekton.dev", "TaskRun", "a", std::slice::from_ref(&error)),
                 "422 Invalid TaskRun.tekton.dev \"a\" is invalid: spec.x: Required value",
             ),
             (

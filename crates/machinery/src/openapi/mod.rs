@@ -22,12 +22,8 @@ pub fn path(group: &str, version: &str) -> String {
 pub fn document(served: &Served<'_>, group: &str, version: &str) -> Option<Value> {
     let (mut paths, mut schemas) = (Map::new(), Map::new());
     for (resource, served_version) in served.of_version(group, version) {
-        let kind = paths::Kind {
-            resource,
-            version,
-            name: schemas::name(group, version, &(served_version.schema)()),
-        };
-        schemas::add(&mut schemas, group, version, resource.kind, &(served_version.schema)());
+        let kind = paths::Kind { resource, version, name: schemas::name(resource, version) };
+        schemas::add(&mut schemas, resource, version, (served_version.schema)());
         paths::add(&mut paths, &kind, &served.subresources_of(resource));
     }
     if paths.is_empty() {

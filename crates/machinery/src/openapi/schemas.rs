@@ -1,6 +1,7 @@
 //! JSON schemas as schemars makes them, in the dialect of OpenAPI 3.0 that Kubernetes publishes.
 //! Invariant: a definition has one name wherever it is used: its own if it is dotted, else that of the group.
 
+use api::table::Resource;
 use serde_json::{Map, Value, json};
 
 use crate::schema::annotate;
@@ -9,15 +10,22 @@ const PREFIX: &str = "#/components/schemas/";
 const OBJECT_META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// The name of a kind's schema: `io.k8s.api.core.v1.Pod`, `dev.tekton.v1.Task`.
-pub(super) fn name(group: &str, version: &str, schema: &Value) -> String {
-    qualified(group, version, schema.get("title").and_then(Value::as_str).unwrap_or("Object"))
+pub(super) fn name(resource: &Resource, version: &str) -> String {
+    if !resource.builtin {
+        return qualified(resource.group, version, resource.kind);
+    }
+    let package = match resource.group.split('.').next() {
+        None | Some("") => "core",
+        Some(package) => package,
+    };
+    format!("io.k8s.api.{package}.{version}.{}", resource.kind)
 }
 
 /// Adds the schemas of a kind, of its list, and of all that they refer to.
-pub(super) fn add(all: &mut Map<String, Value>, group: &str, version: &str, kind: &str, schema: &Value) {
-    let mut annotated = schema.clone();
+pub(super) fn add(all: &mut Map<String, Value>, resource: &Resource, version: &str, mut annotated: Value) {
+    let (group, kind) = (resource.group, resource.kind);
+    let own_name = name(resource, version);
     annotate(&mut annotated);
-    let own_name = name(group, version, schema);
     let rename = |name: &str| qualified(group, version, name);
     let definitions = annotated.as_object_mut().and_then(|fields| fields.remove("$defs"));
     for (definition, schema) in definitions.as_ref().and_then(Value::as_object).into_iter().flatten() {
@@ -180,10 +188,10 @@ pub(super) fn to_v2(schema: Value) -> Value {
     match schema {
         Value::Object(mut fields) => {
             let int_or_string = fields.contains_key("x-kubernetes-int-or-string");
-            if let Some(Value::Array(all)) = fields.remove("allOf") {
-                if let Some(Value::Object(only)) = all.into_iter().next() {
-                    fields.extend(only);
-                }
+            if let Some(Value::Array(all)) = fields.remove("allOf")
+                && let Some(Value::Object(only)) = all.into_iter().next()
+            {
+                fields.extend(only);
             }
             for keyword in ["anyOf", "oneOf", "not", "nullable"] {
                 fields.remove(keyword);

@@ -226,7 +226,8 @@ fn without_null(fields: &Map<String, Value>) -> Option<Map<String, Value>> {
         let is_null = |schema: &Value| schema.get("type").and_then(Value::as_str) == Some("null");
         let rest: Vec<&Value> = choices.iter().filter(|schema| !is_null(schema)).collect();
         let had_null = rest.len() < choices.len();
-        if !had_null && !(key == "allOf" && rest.len() == 1 && !fields.contains_key("type")) {
+        let wraps_one = key == "allOf" && rest.len() == 1 && !fields.contains_key("type");
+        if !had_null && !wraps_one {
             continue;
         }
         let mut merged = fields.clone();

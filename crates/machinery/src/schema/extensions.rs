@@ -160,12 +160,11 @@ const OPEN: &[&str] = &[
     "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSON",
 ];
 
-/// Adds the extensions of the table to the definitions of a schema document, and to its root if its title or
-/// properties tell which definition it is.
+/// Adds the extensions of the table to the definitions of a schema document, and to its root if its title tells
+/// which definition it is.
 pub(crate) fn annotate(schema: &mut Value) {
-    if let Some(name) = schema.get("title").and_then(Value::as_str).map(str::to_owned) {
-        annotate_definition(&name, schema);
-    }
+    let title = schema.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    annotate_definition(&title, schema);
     let Some(definitions) = schema.get_mut("$defs").and_then(Value::as_object_mut) else { return };
     for (name, definition) in definitions.iter_mut() {
         annotate_definition(name, definition);
@@ -174,6 +173,7 @@ pub(crate) fn annotate(schema: &mut Value) {
 
 fn annotate_definition(name: &str, definition: &mut Value) {
     let Some(fields) = definition.as_object_mut() else { return };
+    relax(fields);
     if ATOMIC.contains(&name) {
         fields.insert("x-kubernetes-map-type".to_owned(), json!("atomic"));
     }
@@ -192,6 +192,19 @@ fn annotate_definition(name: &str, definition: &mut Value) {
     }
     if matches!(name, "io.k8s.api.core.v1.ContainerPort" | "io.k8s.api.core.v1.ServicePort") {
         put(properties, "protocol", "default", json!("TCP"));
+    }
+}
+
+/// Objects inside objects, such as claim templates, may leave their metadata out, whatever the Rust types say.
+fn relax(definition: &mut Map<String, Value>) {
+    let properties = definition.get("properties");
+    let is_object =
+        ["apiVersion", "kind", "metadata"].iter().all(|key| properties.is_some_and(|p| p.get(key).is_some()));
+    if let Some(Value::Array(required)) = definition.get_mut("required").filter(|_| is_object) {
+        required.retain(|key| key != "metadata");
+        if required.is_empty() {
+            definition.remove("required");
+        }
     }
 }
 

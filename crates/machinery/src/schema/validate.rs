@@ -309,10 +309,10 @@ fn wrong_bounds(number: &Number, limits: &Limits) -> Vec<String> {
             _ => {}
         }
     }
-    if let Some(factor) = limits.multiple_of.as_ref().filter(|factor| float(factor) > 0.0) {
-        if (value / float(factor)).fract() != 0.0 {
-            wrong.push(format!("should be a multiple of {factor}"));
-        }
+    if let Some(factor) = limits.multiple_of.as_ref().filter(|factor| float(factor) > 0.0)
+        && (value / float(factor)).fract() != 0.0
+    {
+        wrong.push(format!("should be a multiple of {factor}"));
     }
     wrong
 }

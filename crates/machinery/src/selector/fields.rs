@@ -50,7 +50,7 @@ impl FieldSelector {
         let known = |field: &str| {
             let same = |path: &&str| path.strip_prefix('.').unwrap_or(path) == field;
             matches!(field, "metadata.name" | "metadata.namespace")
-                || selectable.iter().any(|path| same(&path))
+                || selectable.iter().any(|path| same(path))
         };
         match self.terms.iter().find(|term| !known(&term.field)) {
             Some(term) => Err(SelectorError(format!("field label not supported: {}", term.field))),
