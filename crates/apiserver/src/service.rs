@@ -55,7 +55,9 @@ impl Options {
             store,
             logs,
             clock: Arc::new(jiff::Timestamp::now),
-            random: Arc::new(|| uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)),
+            random: Arc::new(|| {
+                uuid::Uuid::new_v4().as_u128() ^ uuid::Uuid::new_v4().as_u128().rotate_left(64)
+            }),
             resources: api::resources().iter().collect(),
         }
     }

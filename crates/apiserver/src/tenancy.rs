@@ -150,7 +150,8 @@ pub(crate) fn is_dying(entry: &Entry) -> bool {
 const PHASE_DELETING: &str = "Deleting";
 
 fn is_ending(logical_cluster: &Entry) -> bool {
-    parse(logical_cluster).is_ok_and(|object| meta::text(&object, &["status", "phase"]) == Some(PHASE_DELETING))
+    parse(logical_cluster)
+        .is_ok_and(|object| meta::text(&object, &["status", "phase"]) == Some(PHASE_DELETING))
 }
 
 /// Whether the content of a workspace is being removed, so that nothing new may be made in it.
@@ -160,7 +161,8 @@ pub(crate) async fn is_cluster_ending(inner: &Inner, cluster: &ClusterId) -> Res
 
 /// What the deletion of a Workspace changes in its logical cluster: from then on it takes nothing new.
 pub(crate) async fn end_cluster(inner: &Inner, workspace: &Value) -> Result<Vec<Op>, StatusError> {
-    let Some(cluster) = meta::text(workspace, &["spec", "cluster"]).and_then(|id| ClusterId::parse(id).ok()) else {
+    let Some(cluster) = meta::text(workspace, &["spec", "cluster"]).and_then(|id| ClusterId::parse(id).ok())
+    else {
         return Ok(Vec::new());
     };
     let Some(entry) = logical_cluster(inner, &cluster).await? else { return Ok(Vec::new()) };
