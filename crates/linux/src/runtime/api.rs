@@ -145,7 +145,10 @@ impl Running {
     /// # Errors
     /// `ECHILD` if this process did not start it, or has waited before.
     pub fn wait(&mut self) -> Result<Exit> {
-        let mut ended = self.process.wait()?;
+        let mut ended = match &self.external {
+            Some(_) => external::wait(&self.process)?,
+            None => self.process.wait()?,
+        };
         if let Some(outcome) = self.outcome.take() {
             let mut status = [0; 4];
             if std::fs::File::from(outcome).read_exact(&mut status).is_ok() {

@@ -6,10 +6,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::api::{Running, Start, Stdio};
 use crate::error::{Doing, Error, Result};
-use crate::process::{self, PidFd};
+use crate::process::{self, Ended, PidFd};
+
+/// How often, and how long between, an ended container is asked for that is not yet our child: 2 s in all.
+const ADOPTION_TRIES: u32 = 1_000;
+const ADOPTION_PAUSE: Duration = Duration::from_millis(2);
 
 /// What is needed to remove a container from the runtime's state.
 #[derive(Debug)]
@@ -85,6 +90,19 @@ pub(super) fn start(program: &Path, start: &Start<'_>, stdio: Stdio) -> Result<R
             Err(error)
         }
     }
+}
+
+/// Waits for the end of a container. Its parent may be a process of the runtime that is itself about to end, only then
+/// is it ours (`crun` answers before that): for this moment, "not a child" is not the last word.
+pub(super) fn wait(process: &PidFd) -> Result<Ended> {
+    process.wait_ended(None)?;
+    for _ in 0..ADOPTION_TRIES {
+        match process.wait() {
+            Err(error) if error.raw_os_error() == Some(libc::ECHILD) => std::thread::sleep(ADOPTION_PAUSE),
+            other => return other,
+        }
+    }
+    process.wait()
 }
 
 /// The last message in the runtime's log, without its decoration.
