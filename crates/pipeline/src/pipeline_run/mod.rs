@@ -21,5 +21,7 @@ pub use child_names::child_names;
 pub use decision::decide;
 pub use observed::Observed;
 
+pub(crate) use prepare::graph;
+
 /// What to do for a PipelineRun.
 pub type Plan = crate::Plan<api::tekton::v1::PipelineRunStatus>;

@@ -144,7 +144,7 @@ pub(super) fn checked(run: &PipelineRun, definition: &Definition) -> Result<Pipe
 }
 
 /// The graph of the tasks.
-pub(super) fn graph(tasks: &[PipelineTask]) -> Result<Graph, crate::graph::InvalidGraph> {
+pub(crate) fn graph(tasks: &[PipelineTask]) -> Result<Graph, crate::graph::InvalidGraph> {
     let references: Vec<Vec<_>> = tasks.iter().map(result_refs_of).collect();
     let nodes: Vec<(&str, BTreeSet<&str>)> = tasks
         .iter()

@@ -5,7 +5,7 @@
 use api::tekton::v1::{ParamValue, PipelineRunResult, PipelineSpec, TaskRunResult};
 
 use super::state::{Progress, State, TaskState};
-use crate::substitution::{Replacements, expressions, replace_value, result_refs_of};
+use crate::substitution::{Replacements, replace_value, result_refs_of};
 
 /// Why the references of a task cannot be resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,9 +160,4 @@ fn may_be_absent(state: &State<'_>, variable: &str) -> bool {
         task.results().is_some_and(|results| results.iter().any(|result| result.name == name))
     };
     is_result && task.is_some_and(|task| task.progress() != Progress::Succeeded && !wrote_it(task))
-}
-
-/// Whether any text of a list mentions a result, so that it is worth collecting values.
-pub(super) fn mentions_results(text: &str) -> bool {
-    text.contains("$(tasks.") || expressions(text).any(|expression| expression.starts_with("tasks."))
 }

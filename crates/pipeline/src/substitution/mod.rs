@@ -10,12 +10,11 @@ mod values;
 
 pub(crate) use definitions::{Passes, replace_in_leaves, replace_in_pipeline_task, replace_in_task_spec};
 pub(crate) use params::{
-    array_index_references, kind_of, missing_keys, missing_params, out_of_bounds, replacements_of_params,
-    resolve_params, wrong_types,
+    kind_of, missing_keys, missing_params, out_of_bounds, replacements_of_params, resolve_params, wrong_types,
 };
 pub(crate) use references::{
-    ResultRef, expressions, extract, looks_like_result_ref, param_expressions, result_refs, result_refs_of,
-    step_expressions, step_result, used_workspaces, when_expressions,
+    expressions, extract, looks_like_result_ref, param_expressions, result_refs, result_refs_of, step_result,
+    used_workspaces, when_expressions, whole_variables,
 };
 pub(crate) use text::{Replacements, Scope, isolated};
 pub(crate) use values::{replace_value, replace_when};

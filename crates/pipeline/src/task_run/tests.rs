@@ -798,7 +798,7 @@ fn what_is_wrong_with_a_run_is_said_in_its_condition() {
         (
             task(json!({ "volumes": [{ "name": "v" }, { "name": "v" }] })),
             expect![[
-                r#"PodCreationFailed: failed to create task run pod "run": multiple volumes with same name "v": [1].name. Maybe invalid TaskSpec"#
+                r#"PodCreationFailed: failed to create task run pod "run": multiple volumes with same name "v": volumes[1].name. Maybe invalid TaskSpec"#
             ]],
         ),
     ] {
