@@ -40,20 +40,16 @@ const fn gate_if(scope: Scope, path: &'static str, asks: fn(&Value) -> bool, fea
 const ARTIFACTS: &str = "use of artifacts";
 const BLOCK_DEVICES: &str = "mounting of block devices";
 const CEL: &str = "a CEL expression in when";
-const COMPUTE_RESOURCES: &str = "a change of compute resources by a run";
 const CSI: &str = "a CSI volume as a workspace";
 const CUSTOM_TASK: &str = "a custom task";
 const NESTED_PIPELINE: &str = "a Pipeline as a task of a Pipeline";
 const RESOLVER: &str = "remote resolution";
-const STREAMS: &str = "copying of output to a file";
+const SIDECAR: &str = "a sidecar";
 
 /// Every feature that is refused.
 const GATES: &[Gate] = &[
-    gate(Scope::TaskSpec, "sidecars", "a sidecar"),
-    gate(Scope::TaskSpec, "params[].enum", "an enumeration of values of a param"),
+    gate(Scope::TaskSpec, "sidecars", SIDECAR),
     gate(Scope::TaskSpec, "steps[].ref", "a StepAction as a step"),
-    gate(Scope::TaskSpec, "steps[].stdoutConfig", STREAMS),
-    gate(Scope::TaskSpec, "steps[].stderrConfig", STREAMS),
     gate(Scope::TaskSpec, "steps[].volumeDevices", BLOCK_DEVICES),
     gate(Scope::TaskSpec, "stepTemplate.volumeDevices", BLOCK_DEVICES),
     gate(Scope::TaskSpec, "steps[].when[].cel", CEL),
@@ -74,16 +70,11 @@ const GATES: &[Gate] = &[
     gate_if(Scope::PipelineTask, "params[].value", mentions_artifacts, ARTIFACTS),
     gate(Scope::TaskRunSpec, "taskRef.resolver", RESOLVER),
     gate(Scope::TaskRunSpec, "debug", "debugging with breakpoints"),
-    gate(Scope::TaskRunSpec, "stepSpecs", COMPUTE_RESOURCES),
-    gate(Scope::TaskRunSpec, "sidecarSpecs", COMPUTE_RESOURCES),
-    gate(Scope::TaskRunSpec, "computeResources", COMPUTE_RESOURCES),
+    gate(Scope::TaskRunSpec, "sidecarSpecs", SIDECAR),
     gate(Scope::TaskRunSpec, "workspaces[].csi", CSI),
     gate(Scope::PipelineRunSpec, "pipelineRef.resolver", RESOLVER),
-    gate(Scope::PipelineRunSpec, "taskRunSpecs[].stepSpecs", COMPUTE_RESOURCES),
-    gate(Scope::PipelineRunSpec, "taskRunSpecs[].sidecarSpecs", COMPUTE_RESOURCES),
-    gate(Scope::PipelineRunSpec, "taskRunSpecs[].computeResources", COMPUTE_RESOURCES),
+    gate(Scope::PipelineRunSpec, "taskRunSpecs[].sidecarSpecs", SIDECAR),
     gate(Scope::PipelineRunSpec, "workspaces[].csi", CSI),
-    gate(Scope::PipelineRunSpec, "pipelineSpec.params[].enum", "an enumeration of values of a param"),
 ];
 
 /// Errors for the features that the specification of a Task asks for; paths are relative to it.

@@ -9,14 +9,17 @@ use crate::tekton::v1alpha1::{KeyRef, VerificationPolicy};
 use crate::tekton::v1beta1::{CustomRun, CustomRunSpec, ResolutionRequest, StepAction, StepActionSpec};
 
 use super::param::{given_params, object_properties, param_names, param_specs, step_result};
-use super::read::{metadata, read};
+use super::read::{is_same_spec, metadata, read};
 use super::workspace::bindings;
 
 /// Hash algorithms that keys may name.
 const HASH_ALGORITHMS: &[&str] = &["sha224", "sha256", "sha384", "sha512"];
 
 /// Checks a StepAction.
-pub(in crate::tekton) fn step_action(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn step_action(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let action: StepAction = read(new)?;
     metadata(new).also(step_action_spec(&action.spec).via_field("spec")).into_result()
 }
@@ -58,7 +61,10 @@ fn is_one_param(text: &str) -> bool {
 }
 
 /// Checks a CustomRun.
-pub(in crate::tekton) fn custom_run(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn custom_run(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let run: CustomRun = read(new)?;
     metadata(new).also(custom_run_spec(&run.spec)).into_result()
 }
@@ -89,7 +95,10 @@ fn custom_run_spec(spec: &CustomRunSpec) -> Errors {
 /// Checks a VerificationPolicy.
 ///
 /// A policy that nothing enforces would be worse than none, so it is refused as long as that is so.
-pub(in crate::tekton) fn verification_policy(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn verification_policy(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let policy: VerificationPolicy = read(new)?;
     let mut errors = metadata(new).also(not_supported("verification of signed definitions", "spec"));
     if policy.spec.resources.is_empty() {
@@ -132,7 +141,10 @@ fn key(key: &KeyRef) -> Errors {
 /// Checks a ResolutionRequest.
 ///
 /// Nobody would answer it, so it is refused as long as that is so.
-pub(in crate::tekton) fn resolution_request(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn resolution_request(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let _: ResolutionRequest = read(new)?;
     metadata(new).also(not_supported("remote resolution", "spec")).into_result()
 }

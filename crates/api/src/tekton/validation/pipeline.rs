@@ -11,14 +11,17 @@ use crate::tekton::gates;
 use crate::tekton::v1::{Pipeline, PipelineSpec, PipelineTask, PipelineTaskOnError};
 
 use super::param::{param_specs, pipeline_task_params};
-use super::read::{metadata, read};
+use super::read::{is_same_spec, metadata, read};
 use super::reference::reference;
 use super::step::is_param_reference;
 use super::task::task_spec;
 use super::when::when_expressions;
 
 /// Checks a Pipeline.
-pub(in crate::tekton) fn pipeline(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn pipeline(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let pipeline: Pipeline = read(new)?;
     let spec = pipeline_spec(&pipeline.spec)
         .also(declared_workspaces_are_used(&pipeline.spec))

@@ -13,7 +13,7 @@ use crate::tekton::{defaults, gates};
 
 use super::param::given_params;
 use super::pipeline::pipeline_spec;
-use super::read::{go_list, metadata, read};
+use super::read::{go_list, is_same_spec, metadata, pending_after_start, read};
 use super::reference::reference;
 use super::task_run::{compute_resources, has_ended, sidecar_specs, step_specs};
 use super::workspace::binding;
@@ -23,12 +23,12 @@ const TIMEOUT_DEFAULT: GoDuration = GoDuration::from_minutes(60);
 
 /// Checks a new PipelineRun, or a change of one.
 pub(in crate::tekton) fn pipeline_run(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
-    let run: PipelineRun = read(new)?;
-    let mut errors = metadata(new);
-    let started = run.status.as_ref().is_some_and(|status| status.start_time.is_some());
-    if run.spec.status == Some(PipelineRunSpecStatus::Pending) && started {
-        errors.add(Errors::invalid_value("PipelineRun cannot be Pending after it is started", "spec.status"));
+    let mut errors = pending_after_start(new, "PipelineRun");
+    if is_same_spec(new, old) {
+        return errors.into_result();
     }
+    errors.add(metadata(new));
+    let run: PipelineRun = read(new)?;
     let mut spec = Errors::none();
     if let Some(old) = old {
         spec.add(update(&run.spec, old)?);

@@ -33,6 +33,24 @@ fn without_null(value: Value) -> Value {
     }
 }
 
+/// Whether a change leaves the specification as it is: such a change is not checked again, so that an object that was
+/// accepted once can always be labelled, get its status and lose its finalizers.
+pub(super) fn is_same_spec(new: &Value, old: Option<&Value>) -> bool {
+    old.is_some_and(|old| old.get("spec") == new.get("spec"))
+}
+
+/// Whether a run is told to wait although it has started.
+pub(super) fn pending_after_start(run: &Value, kind: &str) -> Errors {
+    let pending = text(run, "/spec/status") == format!("{kind}Pending");
+    if pending && !text(run, "/status/startTime").is_empty() {
+        return Errors::invalid_value(
+            format_args!("{kind} cannot be Pending after it is started"),
+            "spec.status",
+        );
+    }
+    Errors::none()
+}
+
 /// Checks `metadata.name`; a name that is still to be generated is not checked.
 pub(super) fn metadata(object: &Value) -> Errors {
     let name = text(object, "/metadata/name");

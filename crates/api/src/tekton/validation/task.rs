@@ -8,12 +8,15 @@ use crate::tekton::gates;
 use crate::tekton::v1::{Task, TaskSpec};
 
 use super::param::{object_properties, param_names, param_specs, task_result};
-use super::read::{metadata, read};
+use super::read::{is_same_spec, metadata, read};
 use super::step::{sidecars, steps};
 use super::workspace::{declarations, usages};
 
 /// Checks a Task.
-pub(in crate::tekton) fn task(new: &Value, _: Option<&Value>) -> Result<(), Rejection> {
+pub(in crate::tekton) fn task(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
+    if is_same_spec(new, old) {
+        return Ok(());
+    }
     let task: Task = read(new)?;
     let spec =
         task_spec(&task.spec).also(object_properties(&task.spec.params)).also(gates::task_spec(&new["spec"]));

@@ -13,19 +13,19 @@ use crate::tekton::v1::{
 use crate::tekton::{defaults, gates};
 
 use super::param::given_params;
-use super::read::{duplicate_names_by_index, metadata, read};
+use super::read::{duplicate_names_by_index, is_same_spec, metadata, pending_after_start, read};
 use super::reference::reference;
 use super::task::task_spec;
 use super::workspace::bindings;
 
 /// Checks a new TaskRun, or a change of one.
 pub(in crate::tekton) fn task_run(new: &Value, old: Option<&Value>) -> Result<(), Rejection> {
-    let run: TaskRun = read(new)?;
-    let mut errors = metadata(new);
-    let started = run.status.as_ref().is_some_and(|status| status.start_time.is_some());
-    if run.spec.status == Some(TaskRunSpecStatus::Pending) && started {
-        errors.add(Errors::invalid_value("TaskRun cannot be Pending after it is started", "spec.status"));
+    let mut errors = pending_after_start(new, "TaskRun");
+    if is_same_spec(new, old) {
+        return errors.into_result();
     }
+    errors.add(metadata(new));
+    let run: TaskRun = read(new)?;
     let mut spec = Errors::none();
     if let Some(old) = old {
         spec.add(update(&run.spec, old)?);
