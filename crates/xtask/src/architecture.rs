@@ -26,6 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("controllers", 3),
     ("node", 3),
     ("psvc", 4),
+    ("bench", 9),
     ("testkit", 9),
     ("xtask", 9),
 ];
