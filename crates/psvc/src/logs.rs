@@ -1,0 +1,195 @@
+//! `psvc logs`: the logs of a PipelineRun, a TaskRun or a Pod, from a running service.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use client::{
+    Api, Client, Cluster, Dynamic, Https, Kubeconfig, ListOptions, LogOptions, WatchEvent, WatchOptions,
+};
+use futures_util::StreamExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use crate::cli::LogsArguments;
+use crate::data;
+use crate::failure::Failure;
+use crate::run::{LogSource, Outcome, log_sources, tekton};
+
+/// What a command line names.
+enum Target {
+    PipelineRun(Value),
+    TaskRun(Value),
+    Pod(String),
+}
+
+pub(crate) async fn logs(arguments: LogsArguments) -> Result<ExitCode, Failure> {
+    let config = kubeconfig(&arguments)?;
+    let transport = Https::new(&config).map_err(|error| Failure::other("use the kubeconfig", error))?;
+    let path = config.cluster().unwrap_or("root").to_owned();
+    let cluster = Client::new(Arc::new(transport)).named("psvc-logs").cluster(&path);
+    let namespace = arguments.namespace.clone().unwrap_or_else(|| config.namespace.clone());
+    let printer = Printer { cluster, namespace, follow: arguments.follow, timestamps: arguments.timestamps };
+    match printer.target(&arguments.run).await? {
+        Target::Pod(pod) => printer.pod(&pod).await?,
+        Target::TaskRun(run) => printer.run("taskruns", run).await?,
+        Target::PipelineRun(run) => printer.run("pipelineruns", run).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn kubeconfig(arguments: &LogsArguments) -> Result<Kubeconfig, Failure> {
+    let environment = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()).map(PathBuf::from);
+    let candidates = [
+        arguments.kubeconfig.clone().or(environment),
+        data::default_directory().ok().map(|directory| directory.join("admin.kubeconfig")),
+        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".kube/config")),
+    ];
+    let Some(path) = candidates.into_iter().flatten().find(|path| path.is_file()) else {
+        return Err(Failure::usage("there is no kubeconfig: start `psvc up`, or give --kubeconfig"));
+    };
+    let reading = || format!("read `{}`", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|error| Failure::other(reading(), error))?;
+    Kubeconfig::parse(&text, arguments.context.as_deref()).map_err(|error| Failure::other(reading(), error))
+}
+
+struct Printer {
+    cluster: Cluster,
+    namespace: String,
+    follow: bool,
+    timestamps: bool,
+}
+
+impl Printer {
+    fn tekton(&self, plural: &str) -> Api<Dynamic> {
+        self.cluster.resource(tekton(plural), Some(&self.namespace))
+    }
+
+    /// Finds what `NAME` or `KIND/NAME` stands for.
+    async fn target(&self, text: &str) -> Result<Target, Failure> {
+        let (kind, name) = text.split_once('/').map_or((None, text), |(kind, name)| (Some(kind), name));
+        let wanted = |names: &[&str]| kind.is_none_or(|kind| names.contains(&kind));
+        let find = |plural: &'static str| async move {
+            let found = self.tekton(plural).find(name).await;
+            found.map_err(|error| Failure::other(format!("find `{name}`"), error))
+        };
+        if wanted(&["pipelinerun", "pipelineruns", "pr"])
+            && let Some(Dynamic(run)) = find("pipelineruns").await?
+        {
+            return Ok(Target::PipelineRun(run));
+        }
+        if wanted(&["taskrun", "taskruns", "tr"])
+            && let Some(Dynamic(run)) = find("taskruns").await?
+        {
+            return Ok(Target::TaskRun(run));
+        }
+        if wanted(&["pod", "pods"]) {
+            return Ok(Target::Pod(name.to_owned()));
+        }
+        Err(Failure::usage(format!("there is no `{text}` in namespace `{}`", self.namespace)))
+    }
+
+    async fn pod(&self, pod: &str) -> Result<(), Failure> {
+        let failed = |error| Failure::other(format!("read the logs of Pod `{pod}`"), error);
+        let options =
+            LogOptions { follow: self.follow, timestamps: self.timestamps, ..LogOptions::default() };
+        let pods = self.cluster.namespaced::<Pod>(&self.namespace);
+        let mut stream = pods.logs(pod, &options).await.map_err(failed)?;
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|error| Failure::other("read the log", error))?;
+            if std::io::stdout().write_all(&part).is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints the logs of a run's steps in the order in which they started; follows until the run has ended.
+    async fn run(&self, plural: &str, run: Value) -> Result<(), Failure> {
+        let name = run["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let failed = |error| Failure::other(format!("follow `{name}`"), error);
+        let mut printed: BTreeSet<LogSource> = BTreeSet::new();
+        let mut run = run;
+        let mut watch = None;
+        loop {
+            let ended = Outcome::of(&run).is_some();
+            for source in self.sources(plural, &run).await? {
+                if printed.insert(source.clone()) {
+                    self.step(&source).await?;
+                }
+            }
+            if ended || !self.follow {
+                return Ok(());
+            }
+            // TaskRuns change more often than their PipelineRun, and are what has logs.
+            let stream = match &mut watch {
+                Some(stream) => stream,
+                None => {
+                    let options = if plural == "taskruns" {
+                        WatchOptions {
+                            field_selector: Some(format!("metadata.name={name}")),
+                            ..Default::default()
+                        }
+                    } else {
+                        let selector = Some(format!("tekton.dev/pipelineRun={name}"));
+                        WatchOptions { label_selector: selector, ..Default::default() }
+                    };
+                    watch.insert(self.tekton("taskruns").watch(&options).await.map_err(failed)?)
+                }
+            };
+            tokio::select! {
+                event = stream.next() => match event {
+                    None => watch = None,
+                    Some(Err(error)) => return Err(failed(error)),
+                    Some(Ok(WatchEvent::Bookmark(_))) => {}
+                    Some(Ok(_)) => {}
+                },
+                // The PipelineRun ends a moment after its last TaskRun.
+                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
+            }
+            run = self.tekton(plural).get(&name).await.map_err(failed)?.0;
+        }
+    }
+
+    async fn sources(&self, plural: &str, run: &Value) -> Result<Vec<LogSource>, Failure> {
+        if plural == "taskruns" {
+            return Ok(log_sources(run));
+        }
+        let name = run["metadata"]["name"].as_str().unwrap_or_default();
+        let labelled = ListOptions::labelled(format!("tekton.dev/pipelineRun={name}"));
+        let children = self.tekton("taskruns").list_all(&labelled).await;
+        let mut children = children.map_err(|error| Failure::other("list the TaskRuns", error))?.items;
+        children
+            .sort_by_key(|Dynamic(child)| child["status"]["startTime"].as_str().unwrap_or("~").to_owned());
+        Ok(children.iter().flat_map(|Dynamic(child)| log_sources(child)).collect())
+    }
+
+    async fn step(&self, source: &LogSource) -> Result<(), Failure> {
+        let failed = |error| Failure::other(format!("read the log of step `{}`", source.step), error);
+        let options = LogOptions {
+            container: Some(source.container.clone()),
+            follow: self.follow,
+            timestamps: self.timestamps,
+            ..LogOptions::default()
+        };
+        let pods = self.cluster.namespaced::<Pod>(&self.namespace);
+        let mut stream = pods.logs(&source.pod, &options).await.map_err(failed)?;
+        let mut line_begins = true;
+        let mut out = std::io::stdout().lock();
+        while let Some(part) = stream.next().await {
+            let part = part.map_err(|error| Failure::other("read the log", error))?;
+            for line in part.split_inclusive(|byte| *byte == b'\n') {
+                if line_begins && write!(out, "[{} : {}] ", source.task, source.step).is_err() {
+                    return Ok(());
+                }
+                if out.write_all(line).is_err() {
+                    return Ok(());
+                }
+                line_begins = line.ends_with(b"\n");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! The product from outside: the binary itself, real containers, real kubectl, a real registry.
+//! Needs Linux with namespaces and the Debian packages of `cargo xtask packages`.
+
+mod examples;
+mod images;
+mod invalid;
+mod kubectl;
+mod process;
+mod rootless;
