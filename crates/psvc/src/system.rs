@@ -47,7 +47,7 @@ pub(crate) struct SystemOptions {
 /// What the command line says about the node.
 pub(crate) struct NodeSetup {
     network: Network,
-    oci_runtime: Option<PathBuf>,
+    oci_runtime: linux::runtime::Runtime,
     registries: Registries,
     pods_max: Option<usize>,
     allow_host_image: bool,
@@ -64,10 +64,9 @@ impl NodeSetup {
         if arguments.max_pods == Some(0) {
             return Err(Failure::usage("--max-pods: at least one Pod must be allowed to run"));
         }
-        let oci_runtime = match arguments.oci_runtime.as_str() {
-            "builtin" => None,
-            name => Some(PathBuf::from(name)),
-        };
+        let oci_runtime = arguments.oci_runtime.parse();
+        let oci_runtime =
+            oci_runtime.map_err(|error: linux::Error| Failure::usage(format!("--oci-runtime: {error}")))?;
         let pods_max = arguments.max_pods;
         Ok(Self { network, oci_runtime, registries, pods_max, allow_host_image: false, one_user: false })
     }
