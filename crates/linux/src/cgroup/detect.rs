@@ -78,7 +78,7 @@ impl Cgroups {
 
     /// Tries the top of the hierarchy (root), then the group that this process was given (delegation).
     fn open_v2(&mut self, (point, root): &(PathBuf, PathBuf), own: &Path, name: &str) {
-        for top in [point.as_path(), own] {
+        for top in [point.as_path(), given_to_us(own, name)] {
             if !(free_of_processes(top, own, name) && enable_controllers(top)) {
                 continue;
             }
@@ -206,6 +206,12 @@ fn enable_controllers(group: &Path) -> bool {
     enabled
 }
 
+/// The group that was delegated: this process', unless it or the one that started it has moved into the leaf already.
+fn given_to_us<'a>(own: &'a Path, name: &str) -> &'a Path {
+    let leaf = format!("{name}-main");
+    own.ancestors().find(|path| path.ends_with(&leaf)).and_then(Path::parent).unwrap_or(own)
+}
+
 /// Version 2 allows controllers only in groups that have no processes themselves (the machine's top group apart), so
 /// those of a group that was given to us move into a leaf of it.
 fn free_of_processes(top: &Path, own: &Path, name: &str) -> bool {
@@ -278,6 +284,8 @@ mod tests {
         let cgroups = opened(scratch.path(), &own);
         assert_eq!((cgroups.kind(), cgroups.base.as_str()), (Kind::V2, "/user.slice/psvc.scope/psvc"));
         assert_eq!(read(&own.join("psvc-main"), "cgroup.procs"), "42");
+        let started_later = opened(scratch.path(), &own.join("psvc-main"));
+        assert_eq!(started_later.base, cgroups.base);
     }
 
     #[test]

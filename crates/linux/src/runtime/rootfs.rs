@@ -3,8 +3,10 @@
 //! descriptor, so that links in an image cannot lead anything out of it.
 //! Invariant: when [`enter`] returns, the machine's files are out of reach.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
@@ -15,6 +17,8 @@ use super::plan::{MountPlan, MountSource};
 use crate::error::{Doing, Result};
 use crate::mount::{self, filesystem, set_attributes};
 
+/// How many links to nothing are followed on the way to a mount point, as many as the kernel follows links.
+const LINKS_MAX: u32 = 40;
 /// The devices that every container has.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 /// Links in `/dev`, with what they lead to.
@@ -218,31 +222,49 @@ fn existing(root: BorrowedFd<'_>, path: &Path) -> io::Result<Option<OwnedFd>> {
     }
 }
 
-/// Opens a path below the root, making it and its parents if missing.
+/// Opens a path below the root, making it and its parents if missing. Where a link on the way leads to nothing, what it
+/// leads to is made, below the root as well (`/etc/resolv.conf` often is such a link).
 fn make(root: BorrowedFd<'_>, path: &Path, directory: bool) -> io::Result<OwnedFd> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        match make_without_links(root, &path, directory)? {
+            Made::Opened(file) => return Ok(file),
+            Made::LeadsTo(other) => path = other,
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+enum Made {
+    Opened(OwnedFd),
+    /// A link that leads to nothing was met; this is the whole path with it replaced.
+    LeadsTo(PathBuf),
+}
+
+fn make_without_links(root: BorrowedFd<'_>, path: &Path, directory: bool) -> io::Result<Made> {
     if let Ok(file) = resolve(root, path, OFlags::PATH) {
-        return Ok(file);
+        return Ok(Made::Opened(file));
     }
     let mut done = PathBuf::from("/");
-    let names: Vec<_> = path
-        .components()
-        .filter_map(|part| match part {
-            Component::Normal(name) => Some(name),
-            _ => None,
-        })
-        .collect();
-    for (index, name) in names.iter().enumerate() {
+    let mut parts =
+        path.components().filter(|part| matches!(part, Component::Normal(_) | Component::ParentDir));
+    while let Some(part) = parts.next() {
         let parent = resolve(root, &done, OFlags::PATH | OFlags::DIRECTORY)?;
-        done.push(name);
+        let before = done.clone();
+        done.push(part);
         if resolve(root, &done, OFlags::PATH).is_ok() {
             continue;
         }
-        if index + 1 < names.len() || directory {
-            rustix::fs::mkdirat(&parent, *name, Mode::from(0o755))?;
+        if let Ok(link) = rustix::fs::readlinkat(&parent, part.as_os_str(), Vec::new()) {
+            let link = PathBuf::from(OsString::from_vec(link.into_bytes()));
+            return Ok(Made::LeadsTo(parts.fold(before.join(link), |path, rest| path.join(rest))));
+        }
+        if parts.clone().next().is_some() || directory {
+            rustix::fs::mkdirat(&parent, part.as_os_str(), Mode::from(0o755))?;
         } else {
             let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::CLOEXEC;
-            rustix::fs::openat(&parent, *name, flags, Mode::from(0o644))?;
+            rustix::fs::openat(&parent, part.as_os_str(), flags, Mode::from(0o644))?;
         }
     }
-    Ok(resolve(root, path, OFlags::PATH)?)
+    Ok(Made::Opened(resolve(root, path, OFlags::PATH)?))
 }

@@ -243,8 +243,8 @@ fn mapped_root() {
 
 fn loopback() {
     let network = NetworkNamespace::create().unwrap();
-    let script = "ip -o addr; ls /sys/class/net; (echo over | nc -l -p 80 -w 5 >/dev/null &) ; \
-                  for i in 1 2 3 4 5 6 7 8 9; do nc 127.0.0.1 80 </dev/null && break; sleep 0.1; done";
+    let script = "ip -o addr; ls /sys/class/net; while true; do echo over | nc -l -p 80 >/dev/null; done & \
+                  until nc 127.0.0.1 80 </dev/null 2>/dev/null | grep over; do :; done";
     let both = [Bundle::script(script), Bundle::script(script)];
     for (index, mut bundle) in both.into_iter().enumerate() {
         if index == 1 && is_root() && userns::in_initial_namespace() {
