@@ -20,8 +20,16 @@ pub(crate) enum Decision {
     Changed(Vec<Arc<Event>>),
 }
 
+/// Checks what every caller owes, on the caller's own thread.
+///
 /// # Panics
 /// When a key occurs in more than one operation: callers build transactions, users do not.
+pub(crate) fn assert_distinct_keys(txn: &Txn) {
+    let mut keys: Vec<&Key> = txn.ops.iter().map(|(Op::Put(key, _) | Op::Delete(key))| key).collect();
+    keys.sort_unstable();
+    assert!(keys.windows(2).all(|pair| pair[0] != pair[1]), "a key occurs twice in a transaction");
+}
+
 pub(crate) fn decide(
     txn: Txn,
     revision: Revision,
@@ -39,7 +47,6 @@ pub(crate) fn decide(
             Op::Put(key, value) => (key, Some(value)),
             Op::Delete(key) => (key, None),
         };
-        assert!(events.iter().all(|event| event.key != key), "a key occurs twice in a transaction");
         let before = lookup(&key)?;
         if value.is_some() || before.is_some() {
             events.push(Arc::new(change(key, before, value, revision)));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use types::Revision;
 
-use crate::decide::{Decision, decide};
+use crate::decide::{Decision, assert_distinct_keys, decide};
 use crate::key::{Key, KeyPrefix};
 use crate::live::Core;
 use crate::ring::RingLimits;
@@ -48,6 +48,7 @@ impl MemoryStore {
     }
 
     fn commit(&self, txn: Txn) -> Result<Outcome, Error> {
+        assert_distinct_keys(&txn);
         let _writer = self.writer.lock();
         self.core.check_readable(self.core.published())?;
         let revision = self.core.published().next();

@@ -144,7 +144,11 @@ impl Log {
             segments.drain(..keep).collect::<Vec<_>>()
         };
         for segment in &dropped {
-            std::fs::remove_file(&segment.path).map_err(|source| io_error(&segment.path, source))?;
+            // One after the other, so that a power failure cannot leave a gap between those that remain.
+            let removed = std::fs::remove_file(&segment.path)
+                .and_then(|()| std::fs::File::open(&self.dir))
+                .and_then(|dir| dir.sync_all());
+            removed.map_err(|source| io_error(&segment.path, source))?;
         }
         Ok(())
     }

@@ -21,7 +21,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             segment_bytes: 4 << 20,
-            history_bytes_max: 512 << 20,
+            history_bytes_max: 256 << 20,
             ring_bytes_max: 8 << 20,
             ring_events_max: 16 << 10,
             memory_bytes: 4 << 20,

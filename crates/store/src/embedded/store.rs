@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +19,7 @@ use super::upkeep::{Signals, Upkeep};
 use super::writer::{Ack, Request, Writer};
 use super::{corrupted, io_error};
 use crate::blocking::off_thread;
+use crate::decide::assert_distinct_keys;
 use crate::key::{Key, KeyPrefix};
 use crate::live::{Beneath, Core, Scan, Stretch};
 use crate::memory::REVISION_EMPTY;
@@ -31,6 +33,11 @@ const QUEUE_MAX: usize = 4096;
 
 /// Ranges of up to this many entries are read where they are asked for, others on a thread that may block.
 const INLINE_ENTRIES_MAX: usize = 1000;
+
+/// How long a directory may still be held by a process that is going away, or by a child that it started and that
+/// has not yet become another program: 40 times 10 ms.
+const LOCK_TRIES: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// A [`Store`] in a directory of this machine.
 pub struct EmbeddedStore {
@@ -149,9 +156,10 @@ impl Running {
     }
 
     /// Finishes what was asked and releases the files.
-    fn stop(self, dir: &Path) -> Result<(), Error> {
+    fn stop(self, core: &Core, dir: &Path) -> Result<(), Error> {
         drop(self.requests);
         let writer = self.writer.join();
+        core.close();
         self.signals.stop();
         let upkeep = self.upkeep.join();
         self.table.close();
@@ -168,10 +176,9 @@ impl Running {
 
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
-        self.core.close();
         if let Some(running) = self.running.lock().take() {
             // What is not in the table is in the log; the next start finds it there.
-            drop(running.stop(&self.dir));
+            drop(running.stop(&self.core, &self.dir));
         }
     }
 }
@@ -192,6 +199,7 @@ impl Store for EmbeddedStore {
     }
 
     fn txn(&self, txn: Txn) -> BoxFuture<'_, Result<Outcome, Error>> {
+        assert_distinct_keys(&txn);
         Box::pin(self.ask(|ack| Request::Commit(txn, ack)))
     }
 
@@ -218,12 +226,7 @@ impl Store for EmbeddedStore {
         Box::pin(async move {
             let Some(running) = self.running.lock().take() else { return Ok(()) };
             let (core, dir) = (Arc::clone(&self.core), self.dir.clone());
-            off_thread(move || {
-                let stopped = running.stop(&dir);
-                core.close();
-                stopped
-            })
-            .await
+            off_thread(move || running.stop(&core, &dir)).await
         })
     }
 }
@@ -232,7 +235,15 @@ impl Store for EmbeddedStore {
 fn lock(path: &Path) -> Result<File, Error> {
     let open = File::options().create(true).truncate(false).read(true).write(true).open(path);
     let mut file = open.map_err(|source| io_error(path, source))?;
-    match file.try_lock() {
+    let mut taken = file.try_lock();
+    for _ in 0..LOCK_TRIES {
+        if !matches!(taken, Err(std::fs::TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        taken = file.try_lock();
+    }
+    match taken {
         Ok(()) => {}
         Err(std::fs::TryLockError::WouldBlock) => {
             let owner = std::fs::read_to_string(path).unwrap_or_default();

@@ -70,6 +70,7 @@ impl Signals {
 impl Upkeep {
     /// Works until it is told to stop or a write of the table fails.
     pub(crate) fn run(mut self) {
+        let _guard = PanicGuard(Arc::clone(&self.signals));
         loop {
             let stop = {
                 let mut state = self.signals.state.lock();
@@ -119,6 +120,18 @@ impl Upkeep {
         }
         self.core.live.write().frozen = None;
         Ok(())
+    }
+}
+
+/// Lets nobody wait for a thread that is gone.
+struct PanicGuard(Arc<Signals>);
+
+impl Drop for PanicGuard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.state.lock().failure = Some("the upkeep of the table panicked".to_owned());
+            self.0.done.notify_all();
+        }
     }
 }
 

@@ -14,7 +14,10 @@ use types::Revision;
 
 use crate::place::*;
 
-const KILLS: u64 = 220;
+/// Most kills happen on a file system in memory, where a round takes no time for the disk; what a killed process has
+/// written is the same on both.
+const KILLS_IN_MEMORY: u64 = 140;
+const KILLS_ON_DISK: u64 = 70;
 const WRITERS: usize = 4;
 
 /// How many of its objects a writer keeps; each one further deletes the oldest.
@@ -111,13 +114,22 @@ fn start(dir: &Path) -> (Child, BufReader<ChildStdout>) {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_however_often_the_process_is_killed() {
-    let place = Embedded { options: options(), ..Embedded::roomy() };
-    let mut rng = fastrand::Rng::with_seed(1);
+    let dir = tempfile::TempDir::new_in("/dev/shm").or_else(|_| tempfile::TempDir::new()).unwrap();
+    kill_again_and_again(Embedded { dir, options: options() }, KILLS_IN_MEMORY).await;
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_on_a_disk_either() {
+    kill_again_and_again(Embedded { options: options(), ..Embedded::roomy() }, KILLS_ON_DISK).await;
+}
+
+async fn kill_again_and_again(place: Embedded, kills: u64) {
+    let mut rng = fastrand::Rng::with_seed(kills);
     let mut said = Acknowledged::default();
     let mut newest = Revision(0);
-    for round in 0..KILLS {
+    for round in 0..kills {
         let (mut child, mut lines) = start(place.dir.path());
-        let (mut line, acks) = (String::new(), rng.usize(0..80));
+        let (mut line, acks) = (String::new(), rng.usize(0..40));
         for _ in 0..acks {
             line.clear();
             assert_ne!(lines.read_line(&mut line).unwrap(), 0, "the child died by itself in round {round}");
@@ -137,7 +149,7 @@ async fn nothing_acknowledged_is_lost_however_often_the_process_is_killed() {
             store.close().await.unwrap();
         }
     }
-    assert!(newest.0 > KILLS * 20, "the children hardly worked: {newest}");
+    assert!(newest.0 > kills * 10, "the children hardly worked: {newest}");
 }
 
 /// Each writer's objects are what its counter says, and the counter is what was acknowledged, or one write more.
