@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 
 /// A graph without cycles; tasks are their indexes in the list that it was built from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Graph {
+pub(crate) struct Graph {
     parents: Vec<Vec<usize>>,
     order: Vec<usize>,
 }
 
 /// Why a list of tasks is not a graph.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidGraph {
+pub(crate) enum InvalidGraph {
     /// Two tasks of one name.
     #[error("task {0} is already present in Graph, can't add it again: duplicate pipeline task")]
     Duplicate(String),
@@ -39,7 +39,7 @@ impl Graph {
     ///
     /// # Errors
     /// [`InvalidGraph`], in Tekton's words and order of checks: duplicates, cycles, unknown parents.
-    pub fn build(tasks: &[(&str, BTreeSet<&str>)]) -> Result<Self, InvalidGraph> {
+    pub(crate) fn build(tasks: &[(&str, BTreeSet<&str>)]) -> Result<Self, InvalidGraph> {
         let mut indexes = BTreeMap::new();
         for (index, (name, _)) in tasks.iter().enumerate() {
             if indexes.insert(*name, index).is_some() {
@@ -67,13 +67,13 @@ impl Graph {
 
     /// The indexes of the tasks that the task at `index` depends on.
     #[must_use]
-    pub fn parents(&self, index: usize) -> &[usize] {
+    pub(crate) fn parents(&self, index: usize) -> &[usize] {
         &self.parents[index]
     }
 
     /// All tasks, each after those that it depends on; otherwise in the given order.
     #[must_use]
-    pub fn order(&self) -> &[usize] {
+    pub(crate) fn order(&self) -> &[usize] {
         &self.order
     }
 }

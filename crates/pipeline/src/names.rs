@@ -15,7 +15,7 @@ const HEAD_LENGTH: usize = NAME_LENGTH_MAX - MD5_LENGTH;
 
 /// The name of a child: `parent` + `suffix`, shortened with a hash where it would pass 63 bytes.
 #[must_use]
-pub fn child_name(parent: &str, suffix: &str) -> String {
+pub(crate) fn child_name(parent: &str, suffix: &str) -> String {
     if parent.len() + suffix.len() <= NAME_LENGTH_MAX {
         return format!("{parent}{suffix}");
     }
@@ -32,7 +32,7 @@ pub fn child_name(parent: &str, suffix: &str) -> String {
 
 /// At most 63 bytes of `base`, without trailing characters that a name may not end in.
 #[must_use]
-pub fn restrict_length(base: &str) -> String {
+pub(crate) fn restrict_length(base: &str) -> String {
     let mut name = prefix(base, NAME_LENGTH_MAX).to_owned();
     trim_to_alphanumeric(&mut name);
     name
@@ -40,13 +40,13 @@ pub fn restrict_length(base: &str) -> String {
 
 /// The name of the TaskRun of a task of a PipelineRun.
 #[must_use]
-pub fn task_run(pipeline_run: &str, pipeline_task: &str) -> String {
+pub(crate) fn task_run(pipeline_run: &str, pipeline_task: &str) -> String {
     child_name(pipeline_run, &format!("-{pipeline_task}"))
 }
 
 /// The name of the Pod of an attempt of a TaskRun; `retries` attempts came before it.
 #[must_use]
-pub fn pod(task_run: &str, retries: usize) -> String {
+pub(crate) fn pod(task_run: &str, retries: usize) -> String {
     match retries {
         0 => child_name(task_run, "-pod"),
         retries => child_name(task_run, &format!("-pod-retry{retries}")),
@@ -55,20 +55,20 @@ pub fn pod(task_run: &str, retries: usize) -> String {
 
 /// The name of a step, for its container: `step-<name>`, or `step-unnamed-<index>`.
 #[must_use]
-pub fn step_container(name: &str, index: usize) -> String {
+pub(crate) fn step_container(name: &str, index: usize) -> String {
     format!("step-{}", step(name, index))
 }
 
 /// The name of a step without a prefix: its own, or `unnamed-<index>`.
 #[must_use]
-pub fn step(name: &str, index: usize) -> String {
+pub(crate) fn step(name: &str, index: usize) -> String {
     if name.is_empty() { format!("unnamed-{index}") } else { name.to_owned() }
 }
 
 /// The name of the claim made from a `volumeClaimTemplate`, from the template's own name (or empty), the
 /// workspace and the uid of the run that owns it.
 #[must_use]
-pub fn volume_claim(template: &str, workspace: &str, owner_uid: &str) -> String {
+pub(crate) fn volume_claim(template: &str, workspace: &str, owner_uid: &str) -> String {
     let template = if template.is_empty() { "pvc" } else { template };
     let identity = hex::encode(Sha256::digest(format!("{workspace}{owner_uid}")));
     format!("{template}-{}", &identity[..10])
@@ -76,7 +76,7 @@ pub fn volume_claim(template: &str, workspace: &str, owner_uid: &str) -> String 
 
 /// The name of the volume that a workspace is mounted from: `ws-` and five digits.
 #[must_use]
-pub fn workspace_volume(workspace: &str) -> String {
+pub(crate) fn workspace_volume(workspace: &str) -> String {
     const DIGITS: usize = 5;
     let sum = workspace
         .bytes()

@@ -73,6 +73,15 @@ pub(super) struct Input<'a> {
     pub(super) limits: Limits,
 }
 
+/// A task that has not started.
+struct Candidate<'a> {
+    index: usize,
+    /// With the values of results in it, as far as they are known.
+    task: &'a PipelineTask,
+    parents_done: bool,
+    missing: Option<&'a Missing>,
+}
+
 impl Schedule {
     pub(super) fn of(input: Input<'_>) -> Self {
         let failed = |task: &TaskState<'_>| task.progress() == Progress::Failed && !task.may_fail();
@@ -118,8 +127,9 @@ impl Schedule {
             let parents_done = parents.iter().all(|parent| done.contains(parent));
             let references = results::of_references(input.state, task);
             let task_now = with_values(task.task, references.as_ref().ok());
-            let skip =
-                schedule.skip(input, index, stopping, parents_done, &task_now, references.as_ref().err());
+            let missing = references.as_ref().err();
+            let candidate = Candidate { index, task: &task_now, parents_done, missing };
+            let skip = schedule.skip(input, stopping, &candidate);
             if let Some(skip) = skip {
                 schedule.skipped.insert(index, skip);
                 schedule.when.insert(index, task_now.when);
@@ -146,15 +156,8 @@ impl Schedule {
         }
     }
 
-    fn skip(
-        &self,
-        input: Input<'_>,
-        index: usize,
-        stopping: bool,
-        parents_done: bool,
-        task: &PipelineTask,
-        missing: Option<&Missing>,
-    ) -> Option<Skip> {
+    fn skip(&self, input: Input<'_>, stopping: bool, candidate: &Candidate<'_>) -> Option<Skip> {
+        let Candidate { index, task, parents_done, missing } = *candidate;
         let mut parents = input.graph.parents(index).iter();
         let parent_skipped =
             parents.any(|parent| self.skipped.get(parent).is_some_and(|skip| *skip != Skip::When));

@@ -7,43 +7,45 @@ use std::collections::BTreeMap;
 
 /// Values by key, such as `params.x`, by the three types that a value may have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Replacements {
+pub(crate) struct Replacements {
     /// Single values; elements of arrays and keys of objects are here as well (`params.list[0]`, `params.map.key`).
-    pub strings: BTreeMap<String, String>,
+    pub(crate) strings: BTreeMap<String, String>,
     /// Whole arrays.
-    pub arrays: BTreeMap<String, Vec<String>>,
+    pub(crate) arrays: BTreeMap<String, Vec<String>>,
     /// Whole objects.
-    pub objects: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) objects: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// The values that one pass can see: `over` hides `base`.
 #[derive(Clone, Copy, Debug)]
-pub struct Scope<'a> {
+pub(crate) struct Scope<'a> {
     base: &'a Replacements,
     over: Option<&'a Replacements>,
 }
 
 impl Replacements {
     /// Only single values.
-    pub fn of_strings<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+    pub(crate) fn of_strings<K: Into<String>, V: Into<String>>(
+        pairs: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
         Self { strings: pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect(), ..Self::default() }
     }
 
     /// Whether nothing can be replaced.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.strings.is_empty() && self.arrays.is_empty() && self.objects.is_empty()
     }
 
     /// These values and no others.
     #[must_use]
-    pub fn scope(&self) -> Scope<'_> {
+    pub(crate) fn scope(&self) -> Scope<'_> {
         Scope { base: self, over: None }
     }
 
     /// These values, where `over` has none of the same key.
     #[must_use]
-    pub fn under<'a>(&'a self, over: &'a Self) -> Scope<'a> {
+    pub(crate) fn under<'a>(&'a self, over: &'a Self) -> Scope<'a> {
         Scope { base: self, over: Some(over) }
     }
 }
@@ -51,14 +53,14 @@ impl Replacements {
 impl<'a> Scope<'a> {
     /// The single value of a key.
     #[must_use]
-    pub fn string(self, key: &str) -> Option<&'a str> {
+    pub(crate) fn string(self, key: &str) -> Option<&'a str> {
         let over = self.over.and_then(|over| over.strings.get(key));
         over.or_else(|| self.base.strings.get(key)).map(String::as_str)
     }
 
     /// The array of a key, which may end in `[*]`.
     #[must_use]
-    pub fn array(self, key: &str) -> Option<&'a [String]> {
+    pub(crate) fn array(self, key: &str) -> Option<&'a [String]> {
         let key = key.strip_suffix("[*]").unwrap_or(key);
         let over = self.over.and_then(|over| over.arrays.get(key));
         over.or_else(|| self.base.arrays.get(key)).map(Vec::as_slice)
@@ -66,7 +68,7 @@ impl<'a> Scope<'a> {
 
     /// The object of a key, which may end in `[*]`.
     #[must_use]
-    pub fn object(self, key: &str) -> Option<&'a BTreeMap<String, String>> {
+    pub(crate) fn object(self, key: &str) -> Option<&'a BTreeMap<String, String>> {
         let key = key.strip_suffix("[*]").unwrap_or(key);
         let over = self.over.and_then(|over| over.objects.get(key));
         over.or_else(|| self.base.objects.get(key))
@@ -74,7 +76,7 @@ impl<'a> Scope<'a> {
 
     /// `text` with every known single value in place of its `$(key)`.
     #[must_use]
-    pub fn replace(self, text: &str) -> String {
+    pub(crate) fn replace(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
         while let Some(start) = rest.find("$(") {
@@ -98,7 +100,7 @@ impl<'a> Scope<'a> {
     }
 
     /// Replaces in place; text without references is not copied.
-    pub fn replace_in(self, text: &mut String) {
+    pub(crate) fn replace_in(self, text: &mut String) {
         if text.contains("$(") {
             *text = self.replace(text);
         }
@@ -106,7 +108,7 @@ impl<'a> Scope<'a> {
 
     /// The elements that a list element stands for: those of the array that it names alone, or itself, replaced.
     #[must_use]
-    pub fn expand(self, element: &str) -> Vec<String> {
+    pub(crate) fn expand(self, element: &str) -> Vec<String> {
         match isolated(element).and_then(|key| self.array(key)) {
             Some(values) => values.to_vec(),
             None => vec![self.replace(element)],
@@ -116,7 +118,7 @@ impl<'a> Scope<'a> {
 
 /// The key of a text that is one reference and nothing else: `params.x[*]` of `$(params.x[*])`.
 #[must_use]
-pub fn isolated(text: &str) -> Option<&str> {
+pub(crate) fn isolated(text: &str) -> Option<&str> {
     let key = text.strip_prefix("$(")?.strip_suffix(')')?;
     (!key.is_empty() && !key.contains(['$', '(', ')'])).then_some(key)
 }

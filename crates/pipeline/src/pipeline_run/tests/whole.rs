@@ -109,6 +109,7 @@ fn a_referenced_pipeline_and_its_tasks_are_looked_up_in_turn() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of whole objects")]
 fn params_workspaces_and_contexts_reach_the_children() {
     let observed = run(json!({
         "params": [{ "name": "who", "value": "world" }, { "name": "list", "value": ["a", "b"] }],
@@ -248,6 +249,7 @@ fn params_workspaces_and_contexts_reach_the_children() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of whole objects")]
 fn what_is_wrong_with_a_run_is_said_in_its_condition() {
     let with = |more: Value, task: Value| {
         let mut spec =
