@@ -3,29 +3,13 @@
 //! Invariant: from `v1beta1` to `v1` and back gives the same object, except for `timeout` (which comes back as
 //! `timeouts.pipeline`), `bundle` (which comes back as the resolver `bundles`) and what Tekton itself forgets.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::schema::CONTAINER_FIELDS;
-
-/// The annotation that keeps `spec.resources`.
-const RESOURCES: &str = "tekton.dev/v1beta1Resources";
-/// The annotation that keeps `status.cloudEvents`.
-const CLOUD_EVENTS: &str = "tekton.dev/v1beta1CloudEvents";
-/// The annotation that keeps `status.resourcesResult`.
-const RESOURCES_RESULT: &str = "tekton.dev/v1beta1ResourcesResult";
-/// The annotation that keeps `status.taskSpec.resources`.
-const RESOURCES_STATUS: &str = "tekton.dev/v1beta1ResourcesStatus";
-/// The annotation that keeps the container fields of steps, by the name of the task.
-const TASK_DEPRECATIONS: &str = "tekton.dev/v1beta1.task-deprecations";
-
-type Fields = Map<String, Value>;
-
-/// Which way an object is converted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    ToV1,
-    FromV1,
-}
+use super::stash::{
+    CLOUD_EVENTS, Fields, RESOURCES, RESOURCES_RESULT, RESOURCES_STATUS, Stash, Way, child, child_or_new,
+    children,
+};
 
 pub(crate) fn task_to_v1(object: Value) -> Result<Value, String> {
     convert(object, Way::ToV1, task)
@@ -71,78 +55,6 @@ fn convert(object: Value, way: Way, body: Body) -> Result<Value, String> {
     Ok(Value::Object(object))
 }
 
-/// What `v1` has no fields for, kept in annotations.
-struct Stash {
-    /// The name of the object, by which its own steps are known.
-    name: String,
-    kept: Fields,
-    tasks: Fields,
-}
-
-impl Stash {
-    const KEYS: [&str; 4] = [RESOURCES, CLOUD_EVENTS, RESOURCES_RESULT, RESOURCES_STATUS];
-
-    /// Takes the annotations out of the object.
-    fn take(object: &mut Fields) -> Result<Self, String> {
-        let mut stash = Self { name: String::new(), kept: Map::new(), tasks: Map::new() };
-        let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) else {
-            return Ok(stash);
-        };
-        stash.name = metadata.get("name").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) else {
-            return Ok(stash);
-        };
-        for key in Self::KEYS {
-            if let Some(value) = take_json(annotations, key)? {
-                stash.kept.insert(key.to_owned(), value);
-            }
-        }
-        if let Some(Value::Object(tasks)) = take_json(annotations, TASK_DEPRECATIONS)? {
-            stash.tasks = tasks;
-        }
-        if annotations.is_empty() {
-            metadata.remove("annotations");
-        }
-        Ok(stash)
-    }
-
-    /// Writes what is left into the object's annotations.
-    fn put_back(mut self, object: &mut Fields) {
-        if !self.tasks.is_empty() {
-            self.kept.insert(TASK_DEPRECATIONS.to_owned(), Value::Object(self.tasks));
-        }
-        if self.kept.is_empty() {
-            return;
-        }
-        if let Some(annotations) =
-            child_or_new(object, "metadata").and_then(|metadata| child_or_new(metadata, "annotations"))
-        {
-            annotations
-                .extend(self.kept.into_iter().map(|(key, value)| (key, Value::from(value.to_string()))));
-        }
-    }
-
-    /// Moves one field between an object and its annotation.
-    fn swap(&mut self, fields: &mut Fields, field: &str, key: &str, way: Way) {
-        let moved = match way {
-            Way::ToV1 => fields.remove(field).filter(|value| !value.is_null()),
-            Way::FromV1 => self.kept.remove(key),
-        };
-        let Some(value) = moved else { return };
-        match way {
-            Way::ToV1 => self.kept.insert(key.to_owned(), value),
-            Way::FromV1 => fields.insert(field.to_owned(), value),
-        };
-    }
-}
-
-fn take_json(annotations: &mut Fields, key: &str) -> Result<Option<Value>, String> {
-    let Some(text) = annotations.remove(key) else { return Ok(None) };
-    serde_json::from_str(text.as_str().unwrap_or_default())
-        .map(Some)
-        .map_err(|error| format!("could not read annotation {key}: {error}"))
-}
-
 fn task(object: &mut Fields, way: Way, stash: &mut Stash) -> Result<(), String> {
     let Some(spec) = child(object, "spec") else { return Ok(()) };
     stash.swap(spec, "resources", RESOURCES, way);
@@ -159,12 +71,7 @@ fn task_run(object: &mut Fields, way: Way, stash: &mut Stash) -> Result<(), Stri
         if let Some(spec) = child(status, "taskSpec") {
             stash.swap(spec, "resources", RESOURCES_STATUS, way);
             // The specification in the status repeats the one that the stash belongs to.
-            task_spec(
-                spec,
-                way,
-                "",
-                &mut Stash { name: String::new(), kept: Map::new(), tasks: Map::new() },
-            )?;
+            task_spec(spec, way, "", &mut Stash::default())?;
         }
     }
     let Some(spec) = child(object, "spec") else { return Ok(()) };
@@ -187,7 +94,7 @@ fn task_run_status(status: &mut Fields, way: Way) {
     for attempt in children(status, "retriesStatus") {
         task_run_status(attempt, way);
         if let Some(spec) = child(attempt, "taskSpec") {
-            let mut none = Stash { name: String::new(), kept: Map::new(), tasks: Map::new() };
+            let mut none = Stash::default();
             // Without a stash there is nothing that could fail.
             let _ = task_spec(spec, way, "", &mut none);
         }
@@ -209,7 +116,7 @@ fn pipeline_run(object: &mut Fields, way: Way, stash: &mut Stash) -> Result<(), 
             provenance(status);
         }
         if let Some(spec) = child(status, "pipelineSpec") {
-            let mut none = Stash { name: String::new(), kept: Map::new(), tasks: Map::new() };
+            let mut none = Stash::default();
             pipeline_spec(spec, way, &mut none)?;
         }
     }
@@ -386,18 +293,6 @@ fn rename(fields: &mut Fields, old: &str, new: &str, way: Way) {
     if let Some(value) = fields.remove(from) {
         fields.insert(to.to_owned(), value);
     }
-}
-
-fn child<'a>(fields: &'a mut Fields, name: &str) -> Option<&'a mut Fields> {
-    fields.get_mut(name)?.as_object_mut()
-}
-
-fn child_or_new<'a>(fields: &'a mut Fields, name: &str) -> Option<&'a mut Fields> {
-    fields.entry(name).or_insert_with(|| Value::Object(Map::new())).as_object_mut()
-}
-
-fn children<'a>(fields: &'a mut Fields, name: &str) -> impl Iterator<Item = &'a mut Fields> {
-    fields.get_mut(name).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub(crate) mod convert;
 mod custom_run;
 mod resolution_request;
 pub(crate) mod schema;
+mod stash;
 mod step_action;
 
 pub use custom_run::{CustomRun, CustomRunResult, CustomRunSpec, CustomRunStatus, EmbeddedCustomRunSpec};
