@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::api::{Running, Start, Stdio};
 use crate::error::{Doing, Error, Result};
 use crate::process::{self, Ended, PidFd};
+use crate::userns;
 
 /// How often, and how long between, an ended container is asked for that is not yet our child: 2 s in all.
 const ADOPTION_TRIES: u32 = 1_000;
@@ -54,6 +57,7 @@ pub(super) fn start(program: &Path, start: &Start<'_>, stdio: Stdio) -> Result<R
         id: start.id.to_owned(),
     };
     fs::create_dir_all(start.state_dir).doing(|| format!("make directory {}", start.state_dir.display()))?;
+    adapt(start.bundle)?;
     let log = start.state_dir.join(format!("{}.log", start.id));
     let pid_file = start.state_dir.join(format!("{}.pid", start.id));
     let stdin = match stdio.stdin {
@@ -103,6 +107,37 @@ pub(super) fn wait(process: &PidFd) -> Result<Ended> {
         }
     }
     process.wait()
+}
+
+/// Makes mounts possible that the machine refuses; the built-in runtime does the same by itself. Only the owner of a
+/// network namespace may mount sysfs anew: where the container will not be that, it gets the machine's `/sys`, read-only.
+/// Where only one id is mapped, terminals cannot belong to group 5.
+fn adapt(bundle: &Path) -> Result<()> {
+    let path = bundle.join("config.json");
+    let text = fs::read(&path).doing(|| format!("read {}", path.display()))?;
+    let mut config: Value =
+        serde_json::from_slice(&text).map_err(|error| Error::Spec(format!("{}: {error}", path.display())))?;
+    let namespace = |kind: &str| {
+        let list = config["linux"]["namespaces"].as_array();
+        list.and_then(|list| list.iter().find(|namespace| namespace["type"] == kind)).cloned()
+    };
+    let (user, network) = (namespace("user"), namespace("network"));
+    let owned = match (&user, &network) {
+        (Some(_), network) => network.as_ref().is_some_and(|network| network.get("path").is_none()),
+        (None, network) => network.is_some() || userns::in_initial_namespace(),
+    };
+    let one_id = user.is_none() && userns::mapped_ids() == 1;
+    for mount in config["mounts"].as_array_mut().into_iter().flatten() {
+        if mount["type"] == "sysfs" && !owned {
+            mount["type"] = json!("none");
+            mount["source"] = json!("/sys");
+            mount["options"] = json!(["rbind", "rslave", "nosuid", "noexec", "nodev", "ro"]);
+        } else if mount["type"] == "devpts" && one_id {
+            let options = mount["options"].as_array_mut();
+            options.into_iter().for_each(|list| list.retain(|option| option != "gid=5"));
+        }
+    }
+    fs::write(&path, config.to_string()).doing(|| format!("write {}", path.display()))
 }
 
 /// The last message in the runtime's log, without its decoration.

@@ -29,7 +29,8 @@ pub(super) const CASES: &[(&str, bool, fn())] = &[
     ("a program run by another user can open its standard output", false, reopen_stdout),
     ("in a user namespace root is nobody on the machine", false, mapped_root),
     ("the network namespace of a Pod has a working loopback and nothing else", true, loopback),
-    ("the same bundle runs in runc", false, external_runtime),
+    ("the same bundle runs in runc", true, external_runtime),
+    ("a user namespace and a Pod's network work in runc too", false, external_isolation),
     ("an external runtime's refusal is told", false, external_refusal),
     ("the same bundle runs in crun where only version 2 is mounted", false, crun_on_version_2),
 ];
@@ -269,6 +270,18 @@ fn external_runtime() {
     running.kill_all().unwrap();
     assert_eq!(running.wait().unwrap().ended, Ended::Signal(9));
     running.delete().unwrap();
+}
+
+fn external_isolation() {
+    let network = NetworkNamespace::create().unwrap();
+    let mut bundle =
+        Bundle::script("id -u; cat /proc/self/uid_map; ip -o addr").in_user_namespace().in_runtime("runc");
+    let namespaces = bundle.config["linux"]["namespaces"].as_array_mut().unwrap();
+    namespaces.push(json!({ "type": "network", "path": network.path() }));
+    let output = bundle.output();
+    assert!(output.starts_with("0\n"), "{output}");
+    assert!(output.contains("1879506944"), "{output}");
+    assert!(output.contains("inet 127.0.0.1/8"), "{output}");
 }
 
 fn external_refusal() {
