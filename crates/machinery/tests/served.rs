@@ -111,3 +111,18 @@ spec:
     step["imagee"] = "x".into();
     assert_eq!(schema.prune(&mut document.value), ["spec.pipelineSpec.tasks[0].taskSpec.steps[0].imagee"]);
 }
+
+#[test]
+fn lists_of_kubernetes_own_kinds_merge_by_their_keys_at_the_root_too() {
+    let accounts = schema("", "serviceaccounts", "v1");
+    let mut object = serde_json::json!({"kind": "ServiceAccount", "secrets": [{"name": "a"}]});
+    let patch = serde_json::json!({"secrets": [{"name": "b"}], "metadata": {"labels": {"x": "y"}}});
+    machinery::patch::strategic_merge(&accounts, &mut object, &patch).expect("fits");
+    let names: Vec<&str> = object["secrets"]
+        .as_array()
+        .expect("list")
+        .iter()
+        .filter_map(|secret| secret["name"].as_str())
+        .collect();
+    assert_eq!(names, ["b", "a"]);
+}

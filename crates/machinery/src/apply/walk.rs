@@ -96,6 +96,9 @@ impl<'a> View<'a> {
         path: &mut Vec<Step>,
         out: &mut Comparison,
     ) {
+        if left == right {
+            return;
+        }
         let Some(sample) = right.filter(|value| !value.is_null()).or(left) else { return };
         let node = node.map(|node| self.schema.resolve(node, sample));
         let side = |value: Option<&'_ Value>| value.map_or(0, |value| kind(value, node));
@@ -114,13 +117,19 @@ impl<'a> View<'a> {
             return;
         }
         if left_kind.max(right_kind) == OBJECT {
-            let fields =
-                |value: Option<&'_ Value>| value.and_then(Value::as_object).cloned().unwrap_or_default();
-            let (lefts, rights) = (fields(left), fields(right));
-            let keys: BTreeSet<&String> = lefts.keys().chain(rights.keys()).collect();
-            for key in keys {
+            let (lefts, rights) = (left.and_then(Value::as_object), right.and_then(Value::as_object));
+            for (key, value) in lefts.into_iter().flatten() {
                 path.push(Step::Field(key.clone()));
-                self.differ((lefts.get(key), rights.get(key)), self.field(node, key), path, out);
+                let other = rights.and_then(|rights| rights.get(key));
+                self.differ((Some(value), other), self.field(node, key), path, out);
+                path.pop();
+            }
+            for (key, value) in rights.into_iter().flatten() {
+                if lefts.is_some_and(|lefts| lefts.contains_key(key)) {
+                    continue;
+                }
+                path.push(Step::Field(key.clone()));
+                self.differ((None, Some(value)), self.field(node, key), path, out);
                 path.pop();
             }
         } else {
@@ -133,43 +142,48 @@ impl<'a> View<'a> {
         }
     }
 
-    fn differ_lists(
+    fn differ_lists<'v>(
         &self,
-        (left, right): (Option<&Value>, Option<&Value>),
+        (left, right): (Option<&'v Value>, Option<&'v Value>),
         node: Option<&'a Node>,
         path: &mut Vec<Step>,
         out: &mut Comparison,
     ) {
-        let by_step = |value: Option<&'_ Value>| {
-            let items = value.and_then(Value::as_array).cloned().unwrap_or_default();
-            let (steps, _) = self.index(&items, node);
-            let mut found: BTreeMap<Step, Vec<Value>> = BTreeMap::new();
-            for (step, item) in steps.into_iter().zip(items) {
-                found.entry(step).or_default().push(item);
-            }
-            found
-        };
-        let (lefts, rights) = (by_step(left), by_step(right));
+        fn items(value: Option<&Value>) -> &[Value] {
+            value.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+        }
+        let (lefts, rights) = (self.by_step(items(left), node), self.by_step(items(right), node));
         let steps: BTreeSet<&Step> = lefts.keys().chain(rights.keys()).collect();
         for step in steps {
-            let same = |found: &BTreeMap<Step, Vec<Value>>| found.get(step).cloned().unwrap_or_default();
+            let same = |found: &BTreeMap<Step, Vec<&'v Value>>| found.get(step).cloned().unwrap_or_default();
             let (ls, rs) = (same(&lefts), same(&rights));
             path.push(step.clone());
             match (ls.as_slice(), rs.as_slice()) {
-                ([] | [_], [] | [_]) => self.differ((ls.first(), rs.first()), self.items(node), path, out),
+                ([] | [_], [] | [_]) => {
+                    self.differ((ls.first().copied(), rs.first().copied()), self.items(node), path, out);
+                }
                 ([_, _, ..], [_, _, ..]) if ls == rs => {}
                 ([_, _, ..], [_, _, ..]) => out.modified.insert(path),
                 ([_, _, ..], _) => {
-                    self.differ((None, rs.first()), self.items(node), path, out);
+                    self.differ((None, rs.first().copied()), self.items(node), path, out);
                     out.removed.insert(path);
                 }
                 (_, [_, _, ..]) => {
-                    self.differ((ls.first(), None), self.items(node), path, out);
+                    self.differ((ls.first().copied(), None), self.items(node), path, out);
                     out.added.insert(path);
                 }
             }
             path.pop();
         }
+    }
+
+    fn by_step<'v>(&self, items: &'v [Value], node: Option<&'a Node>) -> BTreeMap<Step, Vec<&'v Value>> {
+        let (steps, _) = self.index(items, node);
+        let mut found: BTreeMap<Step, Vec<&Value>> = BTreeMap::new();
+        for (step, item) in steps.into_iter().zip(items) {
+            found.entry(step).or_default().push(item);
+        }
+        found
     }
 
     /// The left value with what the right sets.

@@ -275,6 +275,7 @@ fn fail(what: &str, line: usize) -> DecodeError {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::super::{yaml, yaml_documents};
@@ -345,5 +346,35 @@ mod tests {
         assert_eq!(yaml(b" {\"a\":\t1.10}").unwrap().value.to_string(), r#"{"a":1.10}"#);
         assert_eq!(yaml(b"# nothing\n").unwrap().value, Value::Null);
         assert!(yaml_documents("---\n---\n# x\n").unwrap().is_empty());
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[ -~é\\n]{0,8}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[ -~]{1,6}", inner, 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn json_is_yaml(value in any_json()) {
+            let documents = yaml_documents(&value.to_string()).map_err(|error| TestCaseError::fail(error.message))?;
+            let read = documents.into_iter().next().map(|document| document.value).unwrap_or_default();
+            prop_assert_eq!(read, value);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "[a&*<>|!%@`{}:,#\\-\\[\\]\"' \\n~0x.?]{0,40}") {
+            let _ = yaml_documents(&text);
+        }
     }
 }

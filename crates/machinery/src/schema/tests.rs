@@ -171,6 +171,44 @@ fn a_pod_is_known_down_to_its_leaves() {
 }
 
 #[test]
+fn the_schema_of_a_custom_resource_definition_is_read_as_it_is_written() {
+    let schema = compile(json!({
+        "type": "object",
+        "properties": {
+            "metadata": {"type": "object", "properties": {"name": {"type": "string", "maxLength": 3}}},
+            "spec": {
+                "type": "object",
+                "properties": {
+                    "size": {"type": "integer", "nullable": true, "default": 3, "exclusiveMinimum": true, "minimum": 0},
+                    "template": {"type": "object", "x-kubernetes-embedded-resource": true,
+                        "x-kubernetes-preserve-unknown-fields": true},
+                    "mode": {"type": "string", "enum": ["a", "b"]},
+                    "empty": {"type": "object"},
+                    "choice": {"type": "object", "properties": {"x": {"type": "string"}, "y": {"type": "string"}},
+                        "oneOf": [{"required": ["x"]}, {"required": ["y"]}]},
+                },
+            },
+        },
+    }));
+    let mut object = json!({
+        "metadata": {"name": "long", "uid": "u"},
+        "spec": {"size": 0, "mode": "c", "empty": {"gone": 1}, "choice": {"x": "1", "y": "2"},
+            "template": {"kind": "K", "metadata": {"labels": {"a": "b"}, "gone": 1}, "kept": 1}},
+    });
+    assert_eq!(schema.prune(&mut object), ["spec.empty.gone", "spec.template.metadata.gone"]);
+    assert_eq!(object["spec"]["template"]["kept"], 1);
+    assert_eq!(
+        wrong(&schema, &object),
+        [
+            "metadata.name: Too long: may not be more than 3 bytes",
+            "spec.choice: Invalid value: \"\": spec.choice in body must validate one and only one schema (oneOf)",
+            "spec.mode: Unsupported value: \"c\": supported values: \"a\", \"b\"",
+            "spec.size: Invalid value: 0: spec.size in body should be greater than 0",
+        ]
+    );
+}
+
+#[test]
 fn a_reference_to_nothing_does_not_compile() {
     let error = Structural::compile(&json!({"properties": {"spec": {"$ref": "#/$defs/No"}}})).unwrap_err();
     assert_eq!(error.to_string(), ".spec: could not find the definition that \"#/$defs/No\" refers to");

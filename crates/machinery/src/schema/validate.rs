@@ -70,7 +70,7 @@ impl Checker<'_> {
         }
         for (key, value) in fields {
             if let Some(inner) = self.schema.field(node, key) {
-                self.inside(&format!(".{key}"), |checker| checker.value(value, inner));
+                self.inside(|path| push_key(path, key), |checker| checker.value(value, inner));
             }
         }
     }
@@ -91,7 +91,7 @@ impl Checker<'_> {
         self.list(items, node);
         let Some(inner) = self.schema.items(node) else { return };
         for (index, item) in items.iter().enumerate() {
-            self.inside(&format!("[{index}]"), |checker| checker.value(item, inner));
+            self.inside(|path| path.push_str(&format!("[{index}]")), |checker| checker.value(item, inner));
         }
     }
 
@@ -168,10 +168,10 @@ impl Checker<'_> {
             probe.wrong.is_empty()
         };
         if !node.any_of.is_empty() && !node.any_of.iter().any(valid) {
-            self.no_alternative(value, node, "anyOf", "must validate at least one schema (anyOf)");
+            self.no_alternative(value, node, "must validate at least one schema (anyOf)");
         }
         if !node.one_of.is_empty() && node.one_of.iter().filter(|id| valid(id)).count() != 1 {
-            self.no_alternative(value, node, "oneOf", "must validate one and only one schema (oneOf)");
+            self.no_alternative(value, node, "must validate one and only one schema (oneOf)");
         }
         if node.not.as_ref().is_some_and(valid) {
             self.invalid(&json!("").to_string(), "must not validate the schema (not)");
@@ -179,7 +179,7 @@ impl Checker<'_> {
     }
 
     /// Where the alternatives are of different types, the errors of the one that fits say more.
-    fn no_alternative(&mut self, value: &Value, node: &Node, _keyword: &str, what: &str) {
+    fn no_alternative(&mut self, value: &Value, node: &Node, what: &str) {
         let chosen = self.schema.resolve(node, value);
         let before = self.wrong.len();
         if !std::ptr::eq(chosen, node) {
@@ -193,7 +193,7 @@ impl Checker<'_> {
     fn wrong_type(&mut self, value: &Value, node: &Node) {
         let expected = node.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>().join(",");
         let actual = Kind::of(value).map_or("null", Kind::as_str);
-        let field = self.name();
+        let field = self.path.clone();
         self.wrong.push(FieldError {
             reason: "FieldValueTypeInvalid",
             field: self.path.clone(),
@@ -216,7 +216,7 @@ impl Checker<'_> {
             return;
         }
         let shown = if value.is_string() { format!(": {value}") } else { String::new() };
-        let field = self.name();
+        let field = self.path.clone();
         self.wrong.push(FieldError {
             reason: "FieldValueTypeInvalid",
             field: self.path.clone(),
@@ -237,7 +237,7 @@ impl Checker<'_> {
     }
 
     fn invalid(&mut self, value: &str, what: &str) {
-        let field = self.name();
+        let field = self.path.clone();
         self.wrong.push(FieldError {
             reason: "FieldValueInvalid",
             field: self.path.clone(),
@@ -245,22 +245,25 @@ impl Checker<'_> {
         });
     }
 
-    /// The path as messages spell it: the root has none.
-    fn name(&self) -> String {
-        self.path.clone()
-    }
-
     fn child(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let mut path = self.path.clone();
+        push_key(&mut path, key);
+        path
     }
 
-    fn inside(&mut self, step: &str, check: impl FnOnce(&mut Self)) {
+    fn inside(&mut self, step: impl FnOnce(&mut String), check: impl FnOnce(&mut Self)) {
         let before = self.path.len();
-        let step = if before == 0 { step.trim_start_matches('.') } else { step };
-        self.path.push_str(step);
+        step(&mut self.path);
         check(self);
         self.path.truncate(before);
     }
+}
+
+fn push_key(path: &mut String, key: &str) {
+    if !path.is_empty() {
+        path.push('.');
+    }
+    path.push_str(key);
 }
 
 /// The key fields of an item of a list map, with their defaults.

@@ -49,8 +49,7 @@ impl FieldSelector {
     pub fn only(self, selectable: &[&str]) -> Result<Self, SelectorError> {
         let known = |field: &str| {
             let same = |path: &&str| path.strip_prefix('.').unwrap_or(path) == field;
-            matches!(field, "metadata.name" | "metadata.namespace")
-                || selectable.iter().any(|path| same(path))
+            matches!(field, "metadata.name" | "metadata.namespace") || selectable.iter().any(same)
         };
         match self.terms.iter().find(|term| !known(&term.field)) {
             Some(term) => Err(SelectorError(format!("field label not supported: {}", term.field))),
