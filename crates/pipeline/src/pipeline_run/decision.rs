@@ -162,6 +162,7 @@ impl<'a> Decision<'a> {
             self.children.values().copied().filter(|child| !has_ended(child)).collect();
         let waiting = running.len();
         self.cancel_children(running, CANCELLED_MESSAGE);
+        self.refer_to_orphans();
         let message = format!("PipelineRun {:?} was cancelled", self.name());
         if waiting == 0 {
             self.conclude(&Verdict::failed(reason::CANCELLED, message));
@@ -169,6 +170,22 @@ impl<'a> Decision<'a> {
             self.set(&Verdict::ongoing(reason::STOPPING, message));
         }
         self.why = "the run is cancelled";
+    }
+
+    /// TaskRuns that were created by a plan whose status was never written.
+    fn refer_to_orphans(&mut self) {
+        for (task, child) in &self.children {
+            let references = &mut self.status.child_references;
+            if !references.iter().any(|reference| reference.name == child.metadata.name) {
+                references.push(ChildStatusReference {
+                    api_version: Some(API_VERSION.to_owned()),
+                    kind: Some("TaskRun".to_owned()),
+                    name: child.metadata.name.clone(),
+                    pipeline_task_name: Some((*task).to_owned()),
+                    ..ChildStatusReference::default()
+                });
+            }
+        }
     }
 
     /// Whether the API server refused what the last plan wanted to create; the run then says so.

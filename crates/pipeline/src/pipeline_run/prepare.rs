@@ -15,7 +15,7 @@ use crate::plan::{Lookup, MetadataPatch, Need};
 use crate::reasons::pipeline_run as reason;
 use crate::substitution::{
     Replacements, missing_keys, missing_params, out_of_bounds, replace_in_pipeline_task, resolve_params,
-    result_refs, result_refs_of, wrong_types,
+    result_refs, result_refs_of, undefined_reference, wrong_types,
 };
 use crate::{admission, names, substitution_errors, unsupported};
 
@@ -120,8 +120,7 @@ pub(super) fn checked(run: &PipelineRun, definition: &Definition) -> Result<Pipe
         let text = format!("Pipeline {pipeline_key} can't be Run; it has an invalid spec: {message}");
         Err(Verdict::user_error(reason::VALIDATION_FAILED, text))
     };
-    let tasks = || spec.tasks.iter().chain(&spec.finally);
-    if let Some(feature) = tasks().find_map(unsupported::in_pipeline_task) {
+    if let Some(feature) = unsupported::in_pipeline_spec(spec) {
         return invalid(feature);
     }
     if let Some(feature) = unsupported::in_bindings(&run.spec.workspaces) {
@@ -132,7 +131,12 @@ pub(super) fn checked(run: &PipelineRun, definition: &Definition) -> Result<Pipe
     }
     check_params(run, &spec.params, spec, &run_key, &pipeline_key)?;
     check_workspaces(run, spec, &run_key, &pipeline_key)?;
-    let values = resolve_params(&spec.params, &run.spec.params).map_err(|message| {
+    let values = resolve_params(&spec.params, &run.spec.params);
+    let values = values.and_then(|values| match undefined_reference(&spec.params, &values) {
+        Some(message) => Err(message),
+        None => Ok(values),
+    });
+    let values = values.map_err(|message| {
         let text = format!("Failed to apply parameters to Pipeline {pipeline_key}: {message}");
         Verdict::user_error(reason::VALIDATION_FAILED, text)
     })?;

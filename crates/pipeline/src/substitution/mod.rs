@@ -10,7 +10,8 @@ mod values;
 
 pub(crate) use definitions::{Passes, replace_in_leaves, replace_in_pipeline_task, replace_in_task_spec};
 pub(crate) use params::{
-    kind_of, missing_keys, missing_params, out_of_bounds, replacements_of_params, resolve_params, wrong_types,
+    kind_of, missing_keys, missing_params, out_of_bounds, replacements_of_params, resolve_params,
+    undefined_reference, wrong_types,
 };
 pub(crate) use references::{
     expressions, extract, looks_like_result_ref, param_expressions, result_refs, result_refs_of, step_result,

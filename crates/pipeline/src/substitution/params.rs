@@ -100,6 +100,17 @@ pub(crate) fn resolve_params(specs: &[ParamSpec], given: &[Param]) -> Result<Rep
     Ok(replacements)
 }
 
+/// A default of type string that names a param which has no value.
+pub(crate) fn undefined_reference(specs: &[ParamSpec], values: &Replacements) -> Option<String> {
+    specs.iter().find_map(|spec| {
+        let default = spec.default.as_ref()?.as_string()?;
+        let mut named = expressions(default).filter(|expression| expression.starts_with("params."));
+        let undefined = named.find(|key| values.scope().string(key).is_none())?;
+        let own = format!("params.{}", spec.name);
+        Some(format!("parameter resolution failed: param {own:?} references undefined param {undefined:?}"))
+    })
+}
+
 fn replaced_fields(fields: &BTreeMap<String, String>, by: &Replacements) -> BTreeMap<String, String> {
     fields.iter().map(|(key, text)| (key.clone(), by.scope().replace(text))).collect()
 }

@@ -272,8 +272,8 @@ fn what_is_wrong_with_a_run_is_said_in_its_condition() {
         (
             json!({ "pipelineRef": { "resolver": "git" } }),
             expect![[r#"
-            status False CouldntGetPipeline: Error retrieving pipeline for pipelinerun ns/run: remote resolution: not supported yet (spec.pipelineRef.resolver)
-        "#]],
+                status False CouldntGetPipeline: Error retrieving pipeline for pipelinerun ns/run: remote resolution is not supported yet by Pipeline Service: spec.pipelineRef.resolver
+            "#]],
         ),
         (
             with(json!({ "params": [{ "name": "x", "type": "string" }] }), json!({})),
@@ -329,8 +329,8 @@ fn what_is_wrong_with_a_run_is_said_in_its_condition() {
         (
             with(json!({}), json!({ "matrix": { "params": [{ "name": "p", "value": ["1"] }] } })),
             expect![[r#"
-            status False PipelineValidationFailed: [User error] Pipeline ns/run can't be Run; it has an invalid spec: matrix: not supported yet (tasks[a].matrix)
-        "#]],
+                status False PipelineValidationFailed: [User error] Pipeline ns/run can't be Run; it has an invalid spec: a matrix is not supported yet by Pipeline Service: tasks[0].matrix
+            "#]],
         ),
         (
             with(

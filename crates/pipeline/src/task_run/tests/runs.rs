@@ -290,7 +290,9 @@ fn what_is_wrong_with_a_run_is_said_in_its_condition() {
         ),
         (
             task(json!({ "sidecars": [{ "name": "db", "image": "i" }] })),
-            expect!["TaskRunValidationFailed: [User error] sidecars: not supported yet (sidecars)"],
+            expect![
+                "TaskRunValidationFailed: [User error] a sidecar is not supported yet by Pipeline Service: sidecars"
+            ],
         ),
         (
             with(task(json!({})), json!({ "stepSpecs": [{ "name": "nope", "computeResources": {} }] })),
@@ -299,12 +301,14 @@ fn what_is_wrong_with_a_run_is_said_in_its_condition() {
         (
             json!({ "taskRef": { "resolver": "git" } }),
             expect![
-                "TaskRunResolutionFailed: [User error] remote resolution: not supported yet (spec.taskRef.resolver)"
+                "TaskRunResolutionFailed: [User error] remote resolution is not supported yet by Pipeline Service: spec.taskRef.resolver"
             ],
         ),
         (
             with(task(json!({})), json!({ "debug": { "breakpoints": { "onFailure": "enabled" } } })),
-            expect!["TaskRunValidationFailed: [User error] debugging: not supported yet (spec.debug)"],
+            expect![
+                "TaskRunValidationFailed: [User error] debugging with breakpoints is not supported yet by Pipeline Service: spec.debug"
+            ],
         ),
         (
             task(json!({ "volumes": [{ "name": "v" }, { "name": "v" }] })),
