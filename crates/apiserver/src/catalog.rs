@@ -139,6 +139,14 @@ impl Versions for Kind {
         }
         (self.row.versions[position(api_version)?].from_storage)(stored).ok()
     }
+
+    fn ignored(&self, subresource: &str) -> &[&str] {
+        match subresource {
+            "" if self.row.status_subresource => &["status"],
+            "status" => &["metadata", "spec"],
+            _ => &[],
+        }
+    }
 }
 
 /// A resource in the version that a request names.
