@@ -124,7 +124,9 @@ pub(crate) const RESOLUTION_REQUEST: Resource = Resource {
 };
 
 fn with_version(mut object: Value, api_version: &str) -> Value {
-    object["apiVersion"] = Value::from(api_version);
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert("apiVersion".to_owned(), Value::from(api_version));
+    }
     object
 }
 

@@ -240,7 +240,7 @@ fn give_deprecated(spec: &mut Fields, mut deprecated: Value) -> Result<(), Strin
             step.extend(kept);
         }
     }
-    if let Value::Object(kept) = deprecated["deprecatedStepTemplate"].take()
+    if let Some(Value::Object(kept)) = deprecated.get_mut("deprecatedStepTemplate").map(Value::take)
         && let Some(template) = child_or_new(spec, "stepTemplate")
     {
         template.extend(kept);
