@@ -16,8 +16,8 @@ use crate::place::*;
 
 /// Most kills happen on a file system in memory, where a round takes no time for the disk; what a killed process has
 /// written is the same on both.
-const KILLS_IN_MEMORY: u64 = 140;
-const KILLS_ON_DISK: u64 = 70;
+const KILLS_IN_MEMORY: u64 = 170;
+const KILLS_ON_DISK: u64 = 40;
 const WRITERS: usize = 4;
 
 /// How many of its objects a writer keeps; each one further deletes the oldest.

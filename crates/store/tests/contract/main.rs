@@ -37,6 +37,7 @@ macro_rules! contract {
                 a_watch_that_missed_compacted_events_is_told
                 a_quiet_watch_survives_compaction
                 writers_that_race_for_a_key_never_lose_an_update
+                a_range_is_one_moment_however_many_write
                 a_closed_store_refuses_everything
             );
 
@@ -50,7 +51,7 @@ macro_rules! contract {
     };
     (@each $place:expr; $($sentence:ident)*) => {
         $(
-            #[tokio::test]
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $sentence() {
                 let place = $place;
                 crate::sentences::$sentence(place.open()).await;

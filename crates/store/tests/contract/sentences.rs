@@ -387,6 +387,61 @@ async fn add_one(store: &dyn Store, key: &Key) {
     }
 }
 
+pub(crate) async fn a_range_is_one_moment_however_many_write(store: Opened) {
+    const ACCOUNTS: u64 = 10;
+    const EACH: u64 = 100;
+    let account = |number: u64| pod(&number.to_string());
+    let opened = (0..ACCOUNTS).map(|number| put(&account(number), &EACH.to_string())).collect();
+    write(&*store, opened).await;
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..3 {
+        let store = Arc::clone(&store);
+        writers.spawn(async move {
+            for step in 0..60 {
+                move_one(
+                    &*store,
+                    &account((writer + step) % ACCOUNTS),
+                    &account((writer * 3 + step + 1) % ACCOUNTS),
+                )
+                .await;
+            }
+        });
+    }
+    let sum = |entries: &[store::Entry]| entries.iter().map(amount).sum::<u64>();
+    while !writers.is_empty() {
+        while let Some(writer) = writers.try_join_next() {
+            writer.unwrap();
+        }
+        let page = store.range(Range { limit: 4, ..all(pods()) }).await.unwrap();
+        let start = Some([&page.entries[3].key.as_bytes()[..], &[0]].concat().into());
+        let rest = Range { start, at: Some(page.revision), ..all(pods()) };
+        let rest = store.range(rest).await.unwrap().entries;
+        assert_eq!(sum(&page.entries) + sum(&rest), ACCOUNTS * EACH);
+        assert_eq!(sum(&store.range(all(pods())).await.unwrap().entries), ACCOUNTS * EACH);
+        tokio::task::yield_now().await;
+    }
+}
+
+fn amount(entry: &store::Entry) -> u64 {
+    std::str::from_utf8(&entry.value).unwrap().parse().unwrap()
+}
+
+/// Moves one from one account to another, if both stand where they were seen.
+async fn move_one(store: &dyn Store, from: &Key, to: &Key) {
+    if from == to {
+        return;
+    }
+    let (source, target) = (store.get(from).await.unwrap().unwrap(), store.get(to).await.unwrap().unwrap());
+    let txn = store::Txn {
+        expect: vec![
+            (from.clone(), Expect::ModifiedAt(source.modified)),
+            (to.clone(), Expect::ModifiedAt(target.modified)),
+        ],
+        ops: vec![put(from, &(amount(&source) - 1).to_string()), put(to, &(amount(&target) + 1).to_string())],
+    };
+    store.txn(txn).await.unwrap();
+}
+
 pub(crate) async fn a_closed_store_refuses_everything(store: Opened) {
     write(&*store, vec![put(&pod("a"), "1")]).await;
     let mut watch = store.watch(pods(), store.revision()).await.unwrap();
