@@ -22,6 +22,10 @@ use walk::View;
 
 /// The manager that owns what an object had before its first apply.
 const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+/// Where kubectl's client-side apply keeps what it applied; its server-side apply, by its usual manager, keeps that
+/// up to date, so that users can go back.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const LAST_APPLIED_MANAGER: &str = "kubectl";
 
 /// Who writes, as managed fields record it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +124,11 @@ pub fn apply(
         Ok(conflicts) => refused(&conflicts),
         Err(text) => ApplyError::Invalid(format!("failed to create typed patch object: {text}")),
     })?;
+    if writer.manager == LAST_APPLIED_MANAGER && meta::annotation(&result, LAST_APPLIED).is_some() {
+        let mut applied = configuration.clone();
+        meta::remove(&mut applied, &["metadata", "annotations", LAST_APPLIED]);
+        meta::set_annotation(&mut result, LAST_APPLIED, &format!("{applied}\n"));
+    }
     managers::encode(&mut result, &managers);
     match live {
         Some(live) if same_but_for_times(live, &result) => Ok(live.clone()),

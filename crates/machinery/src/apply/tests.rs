@@ -275,6 +275,23 @@ fn the_status_endpoint_owns_status_and_the_main_endpoint_the_rest() {
 }
 
 #[test]
+fn kubectl_can_go_back_to_client_side_apply() {
+    let mut world = World::new(config_maps());
+    world.update("kubectl-client-side-apply", T1, |new| {
+        *new = data(json!({"a": "1"}));
+        meta::set_annotation(new, LAST_APPLIED, "old");
+    });
+    world.apply("other", T2, data(json!({"b": "1"})), false).unwrap();
+    assert_eq!(meta::annotation(world.object.as_ref().unwrap(), LAST_APPLIED), Some("old"));
+    world.apply("kubectl", T2, data(json!({"c": "1"})), false).unwrap();
+    let kept = meta::annotation(world.object.as_ref().unwrap(), LAST_APPLIED).unwrap();
+    assert_eq!(
+        kept,
+        "{\"apiVersion\":\"v1\",\"data\":{\"c\":\"1\"},\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"}}\n"
+    );
+}
+
+#[test]
 fn wrong_configurations_are_refused() {
     let mut world = World::new(config_maps());
     let error = world.apply("", T1, data(json!({})), false).unwrap_err().to_string();
