@@ -57,6 +57,7 @@ pub(crate) mod pipeline_run {
     pub(crate) const INVALID_TASK_RESULT_REFERENCE: &str = "InvalidTaskResultReference";
     pub(crate) const INVALID_PIPELINE_RESULT_REFERENCE: &str = "InvalidPipelineResultReference";
     pub(crate) const REQUIRED_WORKSPACE_MARKED_OPTIONAL: &str = "RequiredWorkspaceMarkedOptional";
+    pub(crate) const COULD_NOT_CANCEL: &str = "PipelineRunCouldntCancel";
     pub(crate) const CREATE_RUN_FAILED: &str = "CreateRunFailed";
     pub(crate) const INVALID_PARAM_VALUE: &str = "InvalidParamValue";
     pub(crate) const COULD_NOT_CREATE_PVC: &str = "CouldntCreateWorkspacePVC";

@@ -40,10 +40,9 @@ fn in_task_ref(reference: Option<&TaskRef>) -> Option<String> {
     if reference.resolver.as_deref().is_some_and(|resolver| !resolver.is_empty()) {
         return Some(named("remote resolution", "spec.taskRef.resolver"));
     }
-    match reference.kind.as_deref() {
-        None | Some("" | "Task") => None,
-        Some(_) => Some(named("a kind of Task other than Task", "spec.taskRef.kind")),
-    }
+    let kind = reference.kind.as_deref().unwrap_or_default();
+    let is_task = kind.is_empty() || kind.eq_ignore_ascii_case("Task");
+    (!is_task).then(|| named("a kind of Task other than Task", "spec.taskRef.kind"))
 }
 
 /// The sentence about an unsupported feature.

@@ -22,7 +22,7 @@ use super::{Observed, Plan, results, state, verdict};
 use crate::conditions::{self, Verdict, event_of_change};
 use crate::graph::Graph;
 use crate::metadata;
-use crate::plan::{Action, Event, EventType, MetadataPatch, Need, Requeue};
+use crate::plan::{Action, Event, EventType, MetadataPatch, Need, Refusal, Requeue};
 use crate::reasons::pipeline_run as reason;
 use crate::substitution::replacements_of_params;
 use crate::task_run::whole_seconds;
@@ -94,10 +94,6 @@ impl<'a> Decision<'a> {
         if let Some(label) = prepare::pipeline_label(self.run) {
             self.metadata.labels.insert(metadata::PIPELINE.to_owned(), label);
         }
-        if asked == Some(&PipelineRunSpecStatus::Cancelled) {
-            self.cancel();
-            return Ok(());
-        }
         if asked == Some(&PipelineRunSpecStatus::Pending) {
             self.conclude(&Verdict::ongoing(
                 reason::PENDING,
@@ -107,6 +103,10 @@ impl<'a> Decision<'a> {
             return Ok(());
         }
         if self.was_refused() {
+            return Ok(());
+        }
+        if asked == Some(&PipelineRunSpecStatus::Cancelled) {
+            self.cancel();
             return Ok(());
         }
         let stop = match self.spec() {
@@ -172,6 +172,18 @@ impl<'a> Decision<'a> {
         self.why = "the run is cancelled";
     }
 
+    fn could_not_cancel(&mut self, refusal: &Refusal) {
+        let (name, child, said) = (self.name(), &refusal.name, &refusal.message);
+        self.set(&Verdict::ongoing(
+            reason::COULD_NOT_CANCEL,
+            format!(
+                "PipelineRun {name:?} was cancelled but had errors trying to cancel TaskRuns and/or Runs: failed to patch TaskRun `{child}` with cancellation: {said}"
+            ),
+        ));
+        self.requeue = Requeue::At(self.now + REFUSAL_RETRY);
+        self.why = "the API server refused to end a TaskRun";
+    }
+
     /// TaskRuns that were created by a plan whose status was never written.
     fn refer_to_orphans(&mut self) {
         for (task, child) in &self.children {
@@ -191,6 +203,16 @@ impl<'a> Decision<'a> {
     /// Whether the API server refused what the last plan wanted to create; the run then says so.
     fn was_refused(&mut self) -> bool {
         let Some(refusal) = self.observed.refused.first() else { return false };
+        let child = self.children.values().find(|child| child.metadata.name.as_ref() == Some(&refusal.name));
+        match child.filter(|_| refusal.kind == "TaskRun") {
+            // It ended before it could be asked to.
+            Some(child) if has_ended(child) => return false,
+            Some(_) => {
+                self.could_not_cancel(refusal);
+                return true;
+            }
+            None => {}
+        }
         let namespace = self.run.metadata.namespace.as_deref().unwrap_or_default();
         if refusal.kind == "PersistentVolumeClaim" {
             let message = format!(

@@ -410,6 +410,28 @@ fn a_refusal_by_the_server_is_told_in_its_words() {
 }
 
 #[test]
+fn a_task_run_that_ends_while_it_is_cancelled_does_not_fail_the_run() {
+    let refusal = Refusal {
+        kind: "TaskRun".to_owned(),
+        name: "run-a".to_owned(),
+        code: 400,
+        message: "Once the TaskRun is complete, no updates are allowed".to_owned(),
+    };
+    let mut observed = observe("a: Succeeded; asked Cancelled");
+    observed.refused = vec![refusal.clone()];
+    expect![[r#"
+        status False Cancelled: PipelineRun "run" was cancelled
+    "#]]
+    .assert_eq(&render(&decide(&observed, at(0))));
+    let mut observed = observe("a: Running; asked Cancelled");
+    observed.refused = vec![refusal];
+    expect![[r#"
+        status Unknown PipelineRunCouldntCancel: PipelineRun "run" was cancelled but had errors trying to cancel TaskRuns and/or Runs: failed to patch TaskRun `run-a` with cancellation: Once the TaskRun is complete, no updates are allowed
+        again at 10:00
+    "#]].assert_eq(&render(&decide(&observed, at(0))));
+}
+
+#[test]
 fn a_child_that_is_not_in_the_status_is_found_by_its_label() {
     let observed = observe("a -> b; a: Running");
     let plan = decide(&observed, at(0));
