@@ -291,6 +291,72 @@ fn kubectl_can_go_back_to_client_side_apply() {
     );
 }
 
+/// Two versions of a kind: what `v1` calls `data`, `v2` calls `values`.
+struct Renamed {
+    v1: Structural,
+    v2: Structural,
+}
+
+impl Renamed {
+    fn new() -> Self {
+        let schema = |field: &str| {
+            let texts = json!({"type": "object", "additionalProperties": {"type": "string"}});
+            Structural::compile(&json!({"type": "object", "properties": {field: texts}})).expect("compiles")
+        };
+        Self { v1: schema("data"), v2: schema("values") }
+    }
+}
+
+impl Versions for Renamed {
+    fn schema(&self, api_version: &str) -> Option<&Structural> {
+        match api_version {
+            "v1" => Some(&self.v1),
+            "v2" => Some(&self.v2),
+            _ => None,
+        }
+    }
+
+    fn convert(&self, object: &Value, api_version: &str) -> Option<Value> {
+        let (from, to) = match api_version {
+            "v1" => ("values", "data"),
+            "v2" => ("data", "values"),
+            _ => return None,
+        };
+        let mut object = object.clone();
+        if let Some(texts) = meta::remove(&mut object, &[from]) {
+            meta::set(&mut object, &[to], texts);
+        }
+        meta::set(&mut object, &["apiVersion"], api_version.into());
+        Some(object)
+    }
+}
+
+#[test]
+fn managers_of_different_versions_own_the_same_fields() {
+    let versions = Renamed::new();
+    let configuration = |version: &str, field: &str, texts: Value| json!({"apiVersion": version, "kind": "K", "metadata": {"name": "a"}, field: texts});
+    let one = writer("one", T1);
+    let old = configuration("v1", "data", json!({"x": "1", "y": "1"}));
+    let live = apply(&versions, None, &old, &one, false).unwrap();
+    let live = versions.convert(&live, "v2").unwrap();
+    let two = Writer { api_version: "v2", ..writer("two", T2) };
+    let error = apply(&versions, Some(&live), &configuration("v2", "values", json!({"x": "2"})), &two, false);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "Apply failed with 1 conflict: conflict with \"one\": .data.x"
+    );
+    let live = apply(&versions, Some(&live), &configuration("v2", "values", json!({"z": "1"})), &two, false)
+        .unwrap();
+    let newer = Writer { api_version: "v2", ..one };
+    let live =
+        apply(&versions, Some(&live), &configuration("v2", "values", json!({"y": "1"})), &newer, false)
+            .unwrap();
+    assert_eq!(live["values"], json!({"y": "1", "z": "1"}));
+    let entries = meta::list(&live, &["metadata", "managedFields"]);
+    assert_eq!(entries.len(), 2);
+    assert!(entries.iter().all(|entry| entry["apiVersion"] == "v2"));
+}
+
 #[test]
 fn wrong_configurations_are_refused() {
     let mut world = World::new(config_maps());
