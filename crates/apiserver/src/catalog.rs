@@ -179,7 +179,8 @@ impl<'a> Served<'a> {
         self.kind.stored_as == self.kind.api_versions[self.index]
     }
 
-    pub(crate) fn to_storage(self, object: Value) -> Result<Value, StatusError> {
+    /// An object of the request's version as it is stored.
+    pub(crate) fn stored_form(self, object: Value) -> Result<Value, StatusError> {
         if self.is_stored_form() {
             return Ok(object);
         }
@@ -191,7 +192,8 @@ impl<'a> Served<'a> {
         })
     }
 
-    pub(crate) fn from_storage(self, object: Value) -> Result<Value, StatusError> {
+    /// A stored object in the request's version.
+    pub(crate) fn served_form(self, object: Value) -> Result<Value, StatusError> {
         if self.is_stored_form() {
             return Ok(object);
         }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use machinery::selector::{FieldSelector, LabelSelector};
+use policy::Target;
 use serde_json::Value;
 use store::Entry;
 
@@ -17,6 +18,8 @@ use crate::splice;
 pub(crate) struct Filter {
     /// The namespace, when the scope of the read is wider than it.
     namespace: Option<String>,
+    /// The name, when the read is of one object: a range of keys that begin alike is wider than it.
+    name: Option<String>,
     labels: LabelSelector,
     fields: FieldSelector,
     /// Whether the field selector is about the key alone.
@@ -24,15 +27,17 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// The filter of a request; `namespace` is that of the URL.
-    pub(crate) fn of(options: &ListOptions, namespace: &str) -> Self {
+    /// The filter of a request; `target` is what it was allowed on.
+    pub(crate) fn of(options: &ListOptions, target: &Target) -> Self {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
         let names_only = options
             .fields
             .terms()
             .iter()
             .all(|term| matches!(term.field.as_str(), "metadata.name" | "metadata.namespace"));
         Self {
-            namespace: (!namespace.is_empty()).then(|| namespace.to_owned()),
+            namespace: some(&target.namespace),
+            name: some(&target.name),
             labels: options.labels.clone(),
             fields: options.fields.clone(),
             names_only,
@@ -41,13 +46,15 @@ impl Filter {
 
     /// Whether every entry of the collection matches.
     pub(crate) fn is_everything(&self) -> bool {
-        self.labels.is_everything() && self.fields.is_everything()
+        self.name.is_none() && self.labels.is_everything() && self.fields.is_everything()
     }
 
     /// Whether an entry matches.
     pub(crate) fn matches(&self, kind: &Kind, entry: &Entry) -> bool {
         let Some([_, _, _, namespace, name]) = entry.key.parts() else { return false };
-        if self.namespace.as_deref().is_some_and(|wanted| wanted != namespace) {
+        if self.namespace.as_deref().is_some_and(|wanted| wanted != namespace)
+            || self.name.as_deref().is_some_and(|wanted| wanted != name)
+        {
             return false;
         }
         for term in self.fields.terms() {

@@ -141,6 +141,8 @@ pub(crate) enum BodyFormat {
     Json,
     /// YAML text (of which JSON is a part).
     Yaml,
+    /// Kubernetes' protobuf, which typed clients send for built-in kinds.
+    Protobuf,
 }
 
 /// The kind of a PATCH.
@@ -161,6 +163,7 @@ pub(crate) fn body(content_type: Option<&str>) -> Option<BodyFormat> {
     match media(content_type) {
         "" | "application/json" | "*/*" => Some(BodyFormat::Json),
         "application/yaml" | "text/yaml" | "application/x-yaml" => Some(BodyFormat::Yaml),
+        "application/vnd.kubernetes.protobuf" => Some(BodyFormat::Protobuf),
         _ => None,
     }
 }
@@ -233,7 +236,8 @@ mod tests {
         assert_eq!(body(None), Some(BodyFormat::Json));
         assert_eq!(body(Some("application/json; charset=utf-8")), Some(BodyFormat::Json));
         assert_eq!(body(Some("application/yaml")), Some(BodyFormat::Yaml));
-        assert_eq!(body(Some("application/vnd.kubernetes.protobuf")), None);
+        assert_eq!(body(Some("application/vnd.kubernetes.protobuf")), Some(BodyFormat::Protobuf));
+        assert_eq!(body(Some("application/cbor")), None);
         assert_eq!(patch(Some("application/apply-patch+yaml")), Some(PatchFormat::Apply));
         assert_eq!(patch(Some("application/json")), None);
     }

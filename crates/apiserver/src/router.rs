@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use machinery::selector::FieldSelector;
 use machinery::status::StatusError;
 use parking_lot::Mutex;
 use policy::{Attributes, Grant, Identity, Scope, Target, Verb};
@@ -178,6 +179,12 @@ async fn resource(
         });
     };
     attributes.verb = verb;
+    if attributes.target.name.is_empty()
+        && let Some(name) = selected_name(call, verb)
+        && (!served.row().namespaced || !path.namespace.is_empty())
+    {
+        attributes.target.name = name;
+    }
     if let ClusterRef::Path(path) = &info.cluster {
         match tenancy::resolve(call.inner, path).await {
             Ok(cluster) => attributes.target.scope = Scope::Cluster(cluster),
@@ -227,6 +234,17 @@ async fn dispatch(
         Verb::Delete => handlers::delete(call, place).await,
         Verb::DeleteCollection => handlers::delete_collection(call, place).await,
     }
+}
+
+/// The only name that a collection request selects, if it does: then it is about that object, for `policy` and
+/// for the store.
+fn selected_name(call: &Call<'_>, verb: Verb) -> Option<String> {
+    if !matches!(verb, Verb::List | Verb::Watch | Verb::DeleteCollection) {
+        return None;
+    }
+    let fields = FieldSelector::parse(call.query.get("fieldSelector")?).ok()?;
+    let name = fields.exact("metadata.name")?;
+    (!name.is_empty() && !name.contains(char::is_control)).then(|| name.to_owned())
 }
 
 /// The resource that a URL names, if it is served there: in a namespace or not, with this subresource.

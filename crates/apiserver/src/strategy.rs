@@ -125,11 +125,15 @@ fn bump_generation(object: &mut Value) {
 
 /// Whether nothing holds an object any more whose deletion was asked for.
 pub(crate) fn may_go(kind: &Kind, object: &Value) -> bool {
-    meta::text(object, &["metadata", "deletionTimestamp"]).is_some()
-        && meta::finalizers(object).is_empty()
-        && meta::get(object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64).unwrap_or(0)
-            == 0
-        && !(kind.is("", "namespaces") && !meta::list(object, &["spec", "finalizers"]).is_empty())
+    let asked = meta::text(object, &["metadata", "deletionTimestamp"]).is_some();
+    let grace = meta::get(object, &["metadata", "deletionGracePeriodSeconds"]).and_then(Value::as_i64);
+    asked && grace.unwrap_or(0) == 0 && !is_held(kind, object)
+}
+
+/// Whether something must happen before an object may go.
+fn is_held(kind: &Kind, object: &Value) -> bool {
+    let has_content = kind.is("", "namespaces") && !meta::list(object, &["spec", "finalizers"]).is_empty();
+    has_content || !meta::finalizers(object).is_empty()
 }
 
 /// What becomes of dependents.
@@ -166,10 +170,7 @@ pub(crate) fn delete(kind: &Kind, old: &Value, request: &DeleteRequest, now: jif
     let mut object = old.clone();
     set_propagation(&mut object, request.propagation);
     let grace = grace_seconds(kind, old, request);
-    let held = grace > 0
-        || !meta::finalizers(&object).is_empty()
-        || (kind.is("", "namespaces") && !meta::list(&object, &["spec", "finalizers"]).is_empty());
-    if !held {
+    if grace == 0 && !is_held(kind, &object) {
         return Deletion::Now;
     }
     let marked = meta::text(old, &["metadata", "deletionTimestamp"]).is_some();

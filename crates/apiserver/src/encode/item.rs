@@ -38,7 +38,7 @@ pub(crate) fn parse(value: &[u8]) -> Result<Value, StatusError> {
 
 /// The object in the request's version, parsed, with the additions.
 pub(crate) fn served_value(served: Served<'_>, stored: Stored<'_>) -> Result<Value, StatusError> {
-    let mut object = served.from_storage(parse(stored.value)?)?;
+    let mut object = served.served_form(parse(stored.value)?)?;
     meta::set(&mut object, &["metadata", "resourceVersion"], Value::String(stored.revision.to_string()));
     meta::set_annotation(&mut object, CLUSTER_ANNOTATION, stored.cluster);
     Ok(object)

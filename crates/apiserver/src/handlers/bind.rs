@@ -1,6 +1,7 @@
 //! `pods/binding`: gives a Pod to a node, once.
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
 use machinery::meta;
 use machinery::status::{self, StatusError};
@@ -10,7 +11,7 @@ use store::Expect;
 use super::input;
 use crate::body::Body;
 use crate::errors;
-use crate::negotiate::BodyFormat;
+use crate::negotiate;
 use crate::registry::{Change, Written};
 use crate::respond::{self, Refusal};
 use crate::router::{Call, Place};
@@ -18,7 +19,10 @@ use crate::router::{Call, Place};
 /// POST of a Binding.
 pub(crate) async fn bind(call: &Call<'_>, place: &Place<'_>) -> Result<Response<Body>, Refusal> {
     let kind = place.kind();
-    let binding = input::decode_body(BodyFormat::Yaml, &call.body)?.value;
+    let content_type = call.header(CONTENT_TYPE);
+    let format = negotiate::body(content_type)
+        .ok_or_else(|| input::unsupported(content_type, "application/json, application/yaml"))?;
+    let binding = input::decode_body(format, &call.body)?.value;
     let node = meta::text(&binding, &["target", "name"]).filter(|node| !node.is_empty());
     let node =
         node.ok_or_else(|| StatusError::bad_request("target.name: Required value: the name of a node"))?;

@@ -106,7 +106,7 @@ fn prepare(
 ) -> Result<Value, Refusal> {
     let kind = place.kind();
     let old = &current.stored;
-    let mut new = strategy::carry_over(kind, part, place.served.to_storage(wanted.object)?, old);
+    let mut new = strategy::carry_over(kind, part, place.served.stored_form(wanted.object)?, old);
     (kind.storage.default)(&mut new);
     if kind.is(tenancy::TENANCY_GROUP, "workspaces") {
         tenancy::keep_placement(&mut new, old);
@@ -126,7 +126,7 @@ fn prepare(
         let wrong = if place.served.is_stored_form() {
             schema.validate(&new)
         } else {
-            schema.validate(&place.served.from_storage(new.clone())?)
+            schema.validate(&place.served.served_form(new.clone())?)
         };
         if !wrong.is_empty() {
             return Err(errors::invalid(kind, name, &wrong).into());
@@ -156,8 +156,8 @@ pub(super) fn track(
         apply::track_update(served.kind, old, new, writer);
         return Ok(());
     }
-    let old = old.map(|old| served.from_storage(old.clone())).transpose()?;
-    let mut view = served.from_storage(new.clone())?;
+    let old = old.map(|old| served.served_form(old.clone())).transpose()?;
+    let mut view = served.served_form(new.clone())?;
     apply::track_update(served.kind, old.as_ref(), &mut view, writer);
     match meta::remove(&mut view, &["metadata", "managedFields"]) {
         Some(managed) => meta::set(new, &["metadata", "managedFields"], managed),

@@ -45,11 +45,14 @@ pub(super) async fn create_object(
     let namespace_key = check_namespace(call, place, cluster).await?;
     let generated = meta::name(&object).is_empty()
         && meta::text(&object, &["metadata", "generateName"]).is_some_and(|prefix| !prefix.is_empty());
+    let mut template = object;
     for _ in 0..NAME_ATTEMPTS_MAX {
-        let mut object = object.clone();
-        if generated {
-            generate_name(call, &mut object);
-        }
+        let object = if generated {
+            generate_name(call, &mut template);
+            template.clone()
+        } else {
+            std::mem::take(&mut template)
+        };
         let mut new = prepare(call, place, object)?;
         let also = complete(call, place.kind(), cluster, &mut new).await?;
         admit(place, &new)?;
@@ -106,7 +109,7 @@ fn prepare(call: &Call<'_>, place: &Place<'_>, mut object: Value) -> Result<Valu
     if !wrong.is_empty() {
         return Err(errors::invalid(kind, meta::name(&object), &wrong).into());
     }
-    let mut new = place.served.to_storage(object)?;
+    let mut new = place.served.stored_form(object)?;
     (kind.storage.default)(&mut new);
     Ok(new)
 }
@@ -118,14 +121,16 @@ async fn complete(
     cluster: &ClusterId,
     new: &mut Value,
 ) -> Result<Vec<Op>, Refusal> {
-    if kind.is("", "namespaces") {
+    let (is_namespace, is_workspace) =
+        (kind.is("", "namespaces"), kind.is(tenancy::TENANCY_GROUP, "workspaces"));
+    if (is_namespace || is_workspace) && !meta::dns1123_label(meta::name(new)).is_empty() {
+        return Ok(Vec::new()); // refused at admission; such a name must not reach a key
+    }
+    if is_namespace {
         return Ok(tenancy::namespace_content(call.inner, cluster, meta::name(new))?);
     }
-    if kind.is(tenancy::TENANCY_GROUP, "workspaces") {
-        let wrong = meta::dns1123_label(meta::name(new));
-        if wrong.is_empty() {
-            return Ok(tenancy::complete_workspace(call.inner, cluster, new).await?);
-        }
+    if is_workspace {
+        return Ok(tenancy::complete_workspace(call.inner, cluster, new).await?);
     }
     if kind.is("", "pods") && meta::get(new, &["status", "phase"]).is_none() {
         meta::set(new, &["status", "phase"], "Pending".into());

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{Response, StatusCode};
+use machinery::meta;
 use machinery::status::{self, StatusError};
-use machinery::{decode, meta};
 use policy::{Attributes, Verb};
 use serde_json::Value;
 use store::{Entry, Expect};
@@ -12,7 +12,7 @@ use store::{Entry, Expect};
 use super::{input, output, read};
 use crate::body::Body;
 use crate::encode::{self, ListMetadata, Stored};
-use crate::negotiate::{self, BodyFormat};
+use crate::negotiate;
 use crate::query::ListOptions;
 use crate::registry::{Change, Written};
 use crate::respond::{self, Refusal};
@@ -158,13 +158,9 @@ fn options(call: &Call<'_>) -> Result<Options, StatusError> {
         Value::Null
     } else {
         let content_type = call.header(CONTENT_TYPE);
-        match negotiate::body(content_type) {
-            Some(BodyFormat::Json) => decode::json(&call.body),
-            Some(BodyFormat::Yaml) => decode::yaml(&call.body),
-            None => return Err(input::unsupported(content_type, "application/json, application/yaml")),
-        }
-        .map_err(|error| StatusError::bad_request(error.message))?
-        .value
+        let format = negotiate::body(content_type)
+            .ok_or_else(|| input::unsupported(content_type, "application/json, application/yaml"))?;
+        input::decode_body(format, &call.body)?.value
     };
     let text = |path: &[&str]| meta::text(&body, path).filter(|text| !text.is_empty()).map(str::to_owned);
     let policy =

@@ -9,6 +9,7 @@ use machinery::status::{Reason, StatusError};
 use serde_json::Value;
 
 use crate::negotiate::{self, BodyFormat};
+use crate::protobuf;
 use crate::query::FieldValidation;
 use crate::router::{Call, Place};
 
@@ -19,7 +20,7 @@ const FIELD_MANAGER_CHARS_MAX: usize = 128;
 pub(super) fn object(call: &Call<'_>, place: &Place<'_>) -> Result<Value, StatusError> {
     let content_type = call.header(CONTENT_TYPE);
     let format = negotiate::body(content_type).ok_or_else(|| {
-        let accepted = "application/json, application/yaml";
+        let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
         unsupported(content_type, accepted)
     })?;
     let mut decoded = decode_body(format, &call.body)?;
@@ -42,6 +43,7 @@ pub(super) fn decode_body(format: BodyFormat, body: &[u8]) -> Result<Decoded, St
     let decoded = match format {
         BodyFormat::Json => decode::json(body),
         BodyFormat::Yaml => decode::yaml(body),
+        BodyFormat::Protobuf => return protobuf(body),
     };
     let decoded = decoded.map_err(|error| {
         StatusError::bad_request(format!("the object provided is unrecognized: {}", error.message))
@@ -50,6 +52,17 @@ pub(super) fn decode_body(format: BodyFormat, body: &[u8]) -> Result<Decoded, St
         return Err(StatusError::bad_request("the object provided is unrecognized: it is no JSON object"));
     }
     Ok(decoded)
+}
+
+fn protobuf(body: &[u8]) -> Result<Decoded, StatusError> {
+    let value = protobuf::decode(body).map_err(|error| {
+        let reason = match error {
+            protobuf::Error::Malformed(_) => Reason::BadRequest,
+            protobuf::Error::Kind(_) | protobuf::Error::Field { .. } => Reason::UnsupportedMediaType,
+        };
+        StatusError::new(reason, error.to_string())
+    })?;
+    Ok(Decoded { value, duplicates: Vec::new() })
 }
 
 /// Checks the kind, version, name and namespace of a body against the URL, and fills in what was left out.

@@ -104,7 +104,7 @@ async fn apply_patch(call: &Call<'_>, place: &Place<'_>, part: Part) -> Result<R
         return create::create_object(call, place, object, managed).await;
     }
     change::change(call, place, part, &|current: &Current| {
-        let live = place.served.from_storage(current.stored.clone())?;
+        let live = place.served.served_form(current.stored.clone())?;
         let mut object = apply(Some(&live))?;
         for (field, value) in &preconditions {
             meta::set(&mut object, &["metadata", field], value.clone());
@@ -114,13 +114,12 @@ async fn apply_patch(call: &Call<'_>, place: &Place<'_>, part: Part) -> Result<R
     .await
 }
 
+/// Fields of metadata that a client names to say which object it means.
+type Preconditions = Vec<(&'static str, Value)>;
+
 /// The applied configuration: pruned, and cut to what this part of the object owns. Apart from it, the resource
 /// version and the uid that it names: they are preconditions and nobody's fields.
-fn configuration(
-    call: &Call<'_>,
-    place: &Place<'_>,
-    part: Part,
-) -> Result<(Value, Vec<(&'static str, Value)>), Refusal> {
+fn configuration(call: &Call<'_>, place: &Place<'_>, part: Part) -> Result<(Value, Preconditions), Refusal> {
     let mut decoded = input::decode_body(BodyFormat::Yaml, &call.body)?;
     if meta::get(&decoded.value, &["metadata", "managedFields"]).is_some_and(|fields| !fields.is_null()) {
         return Err(StatusError::bad_request("metadata.managedFields must be nil").into());

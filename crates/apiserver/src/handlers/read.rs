@@ -73,7 +73,7 @@ struct ContinueToken {
 /// Reads a page by the request's options.
 pub(super) async fn page(call: &Call<'_>, place: &Place<'_>, options: &ListOptions) -> Result<Page, Refusal> {
     let registry = &call.inner.registry;
-    let filter = Filter::of(options, place.namespace());
+    let filter = Filter::of(options, place.grant.target());
     let prefix = Registry::prefix(&place.grant, place.kind())?;
     let (mut start, mut at) = match &options.continue_token {
         Some(token) => {

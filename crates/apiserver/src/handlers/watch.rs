@@ -39,7 +39,7 @@ pub(crate) async fn watch(call: &Call<'_>, place: &Place<'_>) -> Result<Response
     let wanted = output::negotiated(call)?;
     let options = ListOptions::of(&call.query, place.served.row().selectable_fields)?;
     let start = options.watch_start()?;
-    let filter = Filter::of(&options, place.namespace());
+    let filter = Filter::of(&options, place.grant.target());
     let registry = &call.inner.registry;
     let (mut initial, mut announce, mut after) = (Vec::new(), None, registry.revision());
     match start {

@@ -38,6 +38,9 @@ async fn selectors_pick_by_label_and_by_name() {
         ("?fieldSelector=metadata.name%3Dm2", "m2"),
         ("?fieldSelector=metadata.name!%3Dm2,metadata.namespace%3Ddefault", "m0 m1 m3"),
         ("?fieldSelector=metadata.namespace%3Dother", ""),
+        ("?fieldSelector=metadata.name%3D%00", ""),
+        ("?fieldSelector=metadata.name%3Dm2&labelSelector=parity%3Dodd", ""),
+        ("?fieldSelector=metadata.name%3Dm2&limit=1", "m2"),
     ] {
         assert_eq!(names(&world, query).await, expected, "{query}");
     }

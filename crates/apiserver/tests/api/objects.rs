@@ -69,6 +69,12 @@ async fn creates_that_cannot_be_are_refused_in_the_words_of_kubernetes() {
         ),
         (MAPS, map("a", json!({"metadata": {"name": "A_b"}})), "422 Invalid ConfigMap \"A_b\" is invalid: "),
         (MAPS, map("a", json!({"metadata": {"name": ""}})), "422 Invalid ConfigMap \"\" is invalid: "),
+        (MAPS, map("a", json!({"metadata": {"name": "a\u{0}b"}})), "422 Invalid ConfigMap"),
+        (
+            "/clusters/root/api/v1/namespaces",
+            r#"{"metadata":{"name":"a\u0000b"}}"#.to_owned(),
+            "422 Invalid Namespace",
+        ),
         (MAPS, map("a", json!({"data": {"k": 1}})), "422 Invalid ConfigMap \"a\" is invalid: data.k"),
         (MAPS, "{".to_owned(), "400 BadRequest"),
         (MAPS, "[]".to_owned(), "400 BadRequest"),
@@ -86,6 +92,8 @@ async fn creates_that_cannot_be_are_refused_in_the_words_of_kubernetes() {
     }
     let protobuf = "content-type: application/vnd.kubernetes.protobuf";
     let line = world.line("POST", MAPS, protobuf, "k8s").await;
+    assert!(line.starts_with("400 BadRequest the body is no Kubernetes protobuf"), "{line}");
+    let line = world.line("POST", MAPS, "content-type: application/cbor", "x").await;
     assert!(line.starts_with("415 UnsupportedMediaType"), "{line}");
     let huge = format!("{{\"x\":\"{}\"}}", "x".repeat(apiserver::REQUEST_BYTES_MAX));
     let line = world.line("POST", MAPS, "", &huge).await;
@@ -291,4 +299,54 @@ async fn a_pod_that_a_node_has_goes_in_two_steps() {
     assert_eq!(held["metadata"]["deletionTimestamp"], "2026-01-01T00:00:30Z");
     assert_eq!(world.line("DELETE", &path, "", r#"{"gracePeriodSeconds":0}"#).await, "200 Status");
     assert!(world.line("GET", &path, "", "").await.starts_with("404"));
+}
+
+#[tokio::test]
+async fn a_kind_is_written_and_read_in_every_version() {
+    let world = World::new();
+    let beta = "/clusters/root/apis/tekton.dev/v1beta1/namespaces/default/tasks";
+    let current = beta.replace("v1beta1", "v1");
+    let body = json!({"apiVersion": "tekton.dev/v1beta1", "kind": "Task", "metadata": {"name": "t"},
+        "spec": {"steps": [{"name": "s", "image": "i", "resources": {"requests": {"cpu": "1"}}}]}});
+    let made = world.made(beta, &body.to_string()).await;
+    assert_eq!(made["apiVersion"], "tekton.dev/v1beta1", "{made}");
+    let (_, stored) = world.call("GET", &format!("{current}/t"), "").await;
+    assert_eq!(
+        (&stored["apiVersion"], &stored["spec"]["steps"][0]["name"]),
+        (&json!("tekton.dev/v1"), &json!("s"))
+    );
+    assert_eq!(stored["spec"]["steps"][0]["computeResources"], json!({"requests": {"cpu": "1"}}));
+    let merge = "content-type: application/merge-patch+json";
+    let patch = r#"{"spec":{"description":"d"}}"#;
+    let (code, patched) = world.call_with("PATCH", &format!("{beta}/t"), merge, patch).await;
+    assert_eq!((code, &patched["metadata"]["generation"]), (200, &json!(2)), "{patched}");
+    assert_eq!(patched["spec"]["steps"][0]["resources"], json!({"requests": {"cpu": "1"}}));
+    let (_, list) = world.call("GET", beta, "").await;
+    assert_eq!(
+        (&list["kind"], &list["items"][0]["apiVersion"]),
+        (&json!("TaskList"), &json!("tekton.dev/v1beta1"))
+    );
+}
+
+#[tokio::test]
+async fn applying_the_same_twice_changes_nothing_and_a_conflict_names_its_owner() {
+    let world = World::new();
+    let path = format!("{MAPS}/a");
+    let apply = "content-type: application/apply-patch+yaml";
+    let body = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {k: '1'}\n";
+    let (code, made) = world.call_with("PATCH", &format!("{path}?fieldManager=one"), apply, body).await;
+    assert_eq!(code, 201, "{made}");
+    assert_eq!(made["metadata"]["managedFields"][0]["manager"], "one");
+    let (code, again) = world.call_with("PATCH", &format!("{path}?fieldManager=one"), apply, body).await;
+    assert_eq!((code, &again["metadata"]["resourceVersion"]), (200, &made["metadata"]["resourceVersion"]));
+    let other = body.replace("'1'", "'2'");
+    let (code, conflict) = world.call_with("PATCH", &format!("{path}?fieldManager=two"), apply, &other).await;
+    assert_eq!((code, &conflict["reason"]), (409, &json!("Conflict")), "{conflict}");
+    assert_eq!(conflict["details"]["causes"][0]["reason"], "FieldManagerConflict");
+    let forced = format!("{path}?fieldManager=two&force=true");
+    let (code, got) = world.call_with("PATCH", &forced, apply, &other).await;
+    assert_eq!((code, &got["data"]["k"]), (200, &json!("2")));
+    assert!(world.line("PATCH", &path, apply, body).await.starts_with("400 BadRequest"));
+    let old = body.replace("metadata: {name: a}", "metadata: {name: a, resourceVersion: '1'}");
+    assert!(world.line("PATCH", &forced, apply, &old).await.starts_with("409 Conflict"));
 }

@@ -70,8 +70,9 @@ async fn an_object_that_leaves_the_selection_is_deleted_and_one_that_enters_is_a
 async fn a_watch_by_name_sees_one_object() {
     let world = World::new();
     let mut watch = open(&world, "fieldSelector=metadata.name%3Db").await;
-    make(&world, "a").await;
-    make(&world, "b").await;
+    for name in ["a", "bb", "b"] {
+        make(&world, name).await;
+    }
     assert_eq!(watch.line().await, "ADDED b");
     let path = "/clusters/root/api/v1/watch/namespaces/default/configmaps/b";
     let mut old_way = Lines::of(world.raw("GET", path, "", "").await);
