@@ -190,8 +190,8 @@ fn set_user(process: &ProcessPlan) -> Result<()> {
     rustix::thread::set_keep_capabilities(true).doing(|| "keep capabilities")?;
     let groups: Vec<Gid> = process.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
     match rustix::thread::set_thread_groups(&groups) {
-        // Forbidden in a namespace with one id, where there is nothing to choose from.
-        Err(rustix::io::Errno::PERM) if groups.is_empty() => {}
+        // Forbidden in a namespace with one id, where there is nothing to choose from but the main group.
+        Err(rustix::io::Errno::PERM) if process.groups.iter().all(|group| *group == process.gid) => {}
         other => other.doing(|| format!("set groups {:?}", process.groups))?,
     }
     let (uid, gid) = (Uid::from_raw(process.uid), Gid::from_raw(process.gid));

@@ -26,6 +26,9 @@ const HOST_PATH: &str = "pipelineservice.io/host-path";
 pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let begun = Instant::now();
     let manifests = manifest::read(&arguments.files)?;
+    for manifest in &manifests {
+        served_by(manifest)?;
+    }
     let values = manifests.iter().map(|manifest| manifest.value.clone()).collect();
     let mut selection = select(values).map_err(Failure::usage)?;
     apply_params(&mut selection, &arguments.params).map_err(Failure::usage)?;
@@ -110,10 +113,7 @@ async fn create(
         Some(manifest) => Failure::from(manifest.refused(message)),
         None => Failure::usage(message),
     };
-    let Some(resource) = served(object) else {
-        let (kind, version) = (&object["kind"], &object["apiVersion"]);
-        return Err(refused(&format!("kind: no kind {kind} of apiVersion {version} is served")));
-    };
+    let Some(resource) = served(object) else { return Err(Failure::usage(not_served(object))) };
     let namespace = object["metadata"]["namespace"].as_str().unwrap_or("default");
     let namespaced = resource.namespaced.then_some(namespace);
     let version = GroupVersion::parse(object["apiVersion"].as_str().unwrap_or_default()).version;
@@ -131,6 +131,18 @@ async fn create(
             None => Err(Failure::other("apply the files", error)),
         },
     }
+}
+
+/// Refuses an object of a kind that is not served, with its place in the files.
+fn served_by(manifest: &Manifest) -> Result<(), Failure> {
+    match served(&manifest.value) {
+        Some(_) => Ok(()),
+        None => Err(manifest.refused(&not_served(&manifest.value)).into()),
+    }
+}
+
+fn not_served(object: &Value) -> String {
+    format!("kind: no kind {} of apiVersion {} is served", object["kind"], object["apiVersion"])
 }
 
 /// The row of the table that serves an object.

@@ -24,7 +24,7 @@ fn busybox_archive(directory: &Path, tag: &str) -> std::path::PathBuf {
     let sum = Command::new("sha256sum").arg(directory.join("layer.tar")).output().unwrap();
     let diff_id: String = String::from_utf8(sum.stdout).unwrap().chars().take(64).collect();
     let config = format!(
-        r#"{{"architecture":"{}","os":"linux","config":{{"User":"builder","Env":["PATH=/bin","FROM_IMAGE=yes"],"Entrypoint":["/bin/sh","-c"],"Cmd":["echo from the image's own command as $(id -un)"],"WorkingDir":"/tmp"}},"rootfs":{{"type":"layers","diff_ids":["sha256:{diff_id}"]}}}}"#,
+        r#"{{"architecture":"{}","os":"linux","config":{{"User":"builder","Env":["PATH=/bin","FROM_IMAGE=yes"],"Entrypoint":["/bin/sh","-c"],"Cmd":["echo from the command of the image as $(id -un)"],"WorkingDir":"/tmp"}},"rootfs":{{"type":"layers","diff_ids":["sha256:{diff_id}"]}}}}"#,
         if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" }
     );
     std::fs::write(directory.join("config.json"), config).unwrap();
@@ -52,7 +52,7 @@ fn an_imported_image_gives_entrypoint_environment_user_and_directory() {
     std::fs::write(&file, text).unwrap();
     let output = psvc(data.path(), &["run", file.to_str().unwrap()]);
     let log = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(log.contains("from the image's own command as builder"), "{}", shown(&output));
+    assert!(log.contains("from the command of the image as builder"), "{}", shown(&output));
     assert!(log.contains("yes in /tmp as 1000"), "{}", shown(&output));
 
     let output = psvc(data.path(), &["image", "prune", "--all"]);
