@@ -29,7 +29,7 @@ fn a_wrong_file_is_refused_with_its_line_and_field() {
         ),
         (
             "unknown variable",
-            format!("{head}      - image: psvc.local/host\n        script: echo $(params.x)\n"),
+            "apiVersion: tekton.dev/v1\nkind: Task\nmetadata: {name: bad}\nspec:\n  steps:\n    - image: psvc.local/host\n      script: echo $(params.x)\n".to_owned(),
             &["bad.yaml:", "non-existent variable in", "$(params.x)"],
         ),
         (
