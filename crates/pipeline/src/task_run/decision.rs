@@ -19,6 +19,8 @@ use crate::workspaces;
 
 /// The time limit of runs that set none.
 pub(crate) const DEFAULT_TIMEOUT: GoDuration = GoDuration::from_minutes(60);
+/// What is said about a Pod of which nothing is known yet.
+const POD_PENDING_MESSAGE: &str = "Pending";
 /// How long to wait before asking again for a Pod's name that another object holds.
 const NAME_RETRY: SignedDuration = SignedDuration::from_secs(1);
 /// How long to wait before asking again for a Pod that the quota refused.
@@ -305,7 +307,7 @@ impl<'a> Decision<'a> {
         self.actions.extend(claims.map(|claim| Action::CreateVolumeClaim(Box::new(claim))));
         self.status.pod_name = pod.metadata.name.clone().unwrap_or_default();
         self.actions.push(Action::CreatePod(Box::new(pod)));
-        self.set(&Verdict::ongoing(reason::POD_PENDING, "Pending"));
+        self.set(&Verdict::ongoing(reason::POD_PENDING, POD_PENDING_MESSAGE));
         self.why = "the attempt needs a Pod";
     }
 
@@ -408,9 +410,8 @@ fn with_previous(previous: Option<&Condition>, message: String) -> String {
     let Some(previous) = previous else { return message };
     let (why, said) =
         (previous.reason.as_deref().unwrap_or_default(), previous.message.as_deref().unwrap_or_default());
-    if said.is_empty()
-        || matches!(why, reason::STARTED | reason::RUNNING | reason::PENDING | reason::POD_PENDING)
-    {
+    let says_nothing = matches!(why, reason::STARTED | reason::RUNNING | reason::PENDING);
+    if said.is_empty() || says_nothing || (why == reason::POD_PENDING && said == POD_PENDING_MESSAGE) {
         return message;
     }
     format!("{message}\nPrevious status: [{why}] {said}")

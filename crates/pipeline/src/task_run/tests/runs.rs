@@ -121,6 +121,17 @@ fn a_run_out_of_time_is_ended_with_its_pod() {
 }
 
 #[test]
+fn a_run_that_never_got_going_says_what_it_waited_for() {
+    let story = Story::script("x").settle().pod_is("Pending", "s: waiting ErrImagePull no such host");
+    let story = story.after(3_600).settle();
+    let message = &story.status()["conditions"][0]["message"];
+    expect![[r#"
+        TaskRun "run" failed to finish within "1h0m0s"
+        Previous status: [PullImageFailed] build step "step-s" is pending with reason "no such host""#]]
+    .assert_eq(message.as_str().unwrap());
+}
+
+#[test]
 fn a_cancelled_run_ends_at_once() {
     let cancel = |observed: &mut Observed| {
         observed.run.spec.status = Some(api::tekton::v1::TaskRunSpecStatus::Cancelled);
