@@ -69,7 +69,7 @@ impl Overlay {
             chown(&upper, Some(uid), Some(gid)).doing(|| format!("give away {}", upper.display()))?;
         }
         let staged = Staged::new(&self.layers, &self.scratch, idmap)?;
-        let mut options = format!("upperdir={},workdir={},lowerdir=", escape(&upper), escape(&work));
+        let mut options = format!("volatile,upperdir={},workdir={},lowerdir=", escape(&upper), escape(&work));
         let lower: Vec<String> = staged.layers.iter().rev().map(|layer| escape(layer)).collect();
         options.push_str(&lower.join(":"));
         if !userns::in_initial_namespace() {
