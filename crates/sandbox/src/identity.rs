@@ -93,7 +93,7 @@ fn supplementary_groups(
     entry: Option<&Entry>,
     gid: u32,
 ) -> Result<Vec<u32>, PlanError> {
-    let mut groups = vec![gid];
+    let mut groups = Vec::new();
     let strict = pod.and_then(|pod| pod.supplemental_groups_policy.as_deref()) == Some("Strict");
     if let Some(entry) = entry.filter(|_| !strict) {
         groups.extend(groups_of(&image.group, &entry.name));
@@ -106,6 +106,8 @@ fn supplementary_groups(
     }
     groups.sort_unstable();
     groups.dedup();
+    // The primary group counts anyway; and where there is only one id, no list can be set at all.
+    groups.retain(|group| *group != gid);
     Ok(groups)
 }
 

@@ -109,7 +109,10 @@ impl Ground<'_> {
         let started = self.runtime.start(&start, Stdio { stdin: None, stdout, stderr });
         let running = started.map_err(|error| {
             let _ = mount::unmount(&rootfs);
-            chain(&error)
+            match error {
+                linux::Error::Container { message, .. } => message,
+                other => chain(&other),
+            }
         })?;
         for fd in [&out, &err] {
             rustix::io::ioctl_fionbio(fd, true)
