@@ -19,6 +19,7 @@ use sandbox::{ContainerPlan, Rootfs, Seccomp};
 
 use super::log::{Log, chain};
 use super::prepare::Prepared;
+use super::tee;
 
 /// How much is read of a stream at a time.
 const READ_BYTES: usize = 64 * 1024;
@@ -52,6 +53,15 @@ struct Tee {
     copy: Option<File>,
 }
 
+/// What a start gives.
+struct Started {
+    id: String,
+    running: Running,
+    out: Tee,
+    err: Tee,
+    rootfs: PathBuf,
+}
+
 /// How a container came to its end.
 pub(crate) struct Ending {
     pub(crate) exit_code: i32,
@@ -67,11 +77,19 @@ impl Ground<'_> {
         attempt: u32,
         mut log: Log,
     ) -> Result<Container, (String, Log)> {
-        match self.try_start(plan, &mut spec, attempt) {
-            Ok((id, running, out, err, rootfs)) => {
-                let (out, err) = (Some(Tee { pipe: out, copy: None }), Some(Tee { pipe: err, copy: None }));
+        match self.try_start(plan, &mut spec, attempt, &mut log) {
+            Ok(Started { id, running, out, err, rootfs }) => {
                 let (started_at, started) = (Timestamp::now(), Instant::now());
-                Ok(Container { id, log, started_at, started, running, out, err, rootfs })
+                Ok(Container {
+                    id,
+                    log,
+                    started_at,
+                    started,
+                    running,
+                    out: Some(out),
+                    err: Some(err),
+                    rootfs,
+                })
             }
             Err(message) => {
                 log.say(&message);
@@ -85,7 +103,8 @@ impl Ground<'_> {
         plan: &ContainerPlan,
         spec: &mut Spec,
         attempt: u32,
-    ) -> Result<(String, Running, File, File, PathBuf), String> {
+        log: &mut Log,
+    ) -> Result<Started, String> {
         let id = format!("{}-{}-{attempt}", self.uid, plan.name);
         let bundle = self.dir.join("bundles").join(format!("{}-{attempt}", plan.name));
         let rootfs = bundle.join("rootfs");
@@ -102,6 +121,7 @@ impl Ground<'_> {
         let config =
             serde_json::to_vec(spec).map_err(|error| format!("could not write config.json: {error}"))?;
         fs::write(bundle.join("config.json"), config).map_err(io("write config.json"))?;
+        let copies = tee::open(plan.step.as_ref(), spec, &rootfs, self.prepared.userns.as_ref(), log);
         let pipe = || linux::process::pipe().map_err(|error| chain(&error));
         let ((out, stdout), (err, stderr)) = (pipe()?, pipe()?);
         let state_dir = self.dir.join("runtime");
@@ -118,7 +138,9 @@ impl Ground<'_> {
             rustix::io::ioctl_fionbio(fd, true)
                 .map_err(|error| format!("could not read the log: {error}"))?;
         }
-        Ok((id, running, File::from(out), File::from(err), rootfs))
+        let out = Tee { pipe: File::from(out), copy: copies.stdout };
+        let err = Tee { pipe: File::from(err), copy: copies.stderr };
+        Ok(Started { id, running, out, err, rootfs })
     }
 
     fn mount_rootfs(&self, plan: &ContainerPlan, rootfs: &Path, bundle: &Path) -> linux::Result<()> {
@@ -169,22 +191,6 @@ impl Ground<'_> {
 }
 
 impl Container {
-    /// Lets a stream be copied into a file as well.
-    pub(crate) fn copy_to(&mut self, stream: Stream, file: File) {
-        let tee = match stream {
-            Stream::Stdout => &mut self.out,
-            Stream::Stderr => &mut self.err,
-        };
-        if let Some(tee) = tee {
-            tee.copy = Some(file);
-        }
-    }
-
-    /// The process id of the container's first process.
-    pub(crate) fn pid(&self) -> i32 {
-        self.running.pid()
-    }
-
     /// What to wait for: first the process, then streams that are open.
     pub(crate) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let streams = [&self.out, &self.err].into_iter().flatten().map(|tee| tee.pipe.as_fd());

@@ -15,7 +15,6 @@ use super::beneath::Directory;
 use super::executor::{Ended, Executor};
 use super::journal::End;
 use super::log::Log;
-use super::tee;
 
 /// The most that one result may hold, in bytes: what an object in the API can carry with room for others.
 const RESULT_BYTES_MAX: u64 = 1024 * 1024;
@@ -68,8 +67,7 @@ impl Steps {
             return executor.note_end(index, end);
         }
         match executor.ground.start(plan, spec, 0, log) {
-            Ok(mut container) => {
-                tee::attach(&mut container, plan, executor.ground.prepared.userns.as_ref());
+            Ok(container) => {
                 let limit = step.timeout.filter(|limit| !limit.is_zero()).map(types::GoDuration::to_std);
                 executor.add(index, container, limit)?;
             }

@@ -29,7 +29,8 @@ pub(super) async fn a_pod_that_ignores_sigterm_is_killed_after_its_time() {
     bench.gone("p").await;
     expect![[r#"
         stdout F ready
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
 }
 
 pub(super) async fn a_pod_that_vanishes_is_killed_at_once() {
@@ -41,7 +42,8 @@ pub(super) async fn a_pod_that_vanishes_is_killed_at_once() {
     bench.no_pod_dirs().await;
     expect![[r#"
         stdout F ready
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
 }
 
 pub(super) async fn a_running_pod_survives_a_crash_of_the_service() {
@@ -57,7 +59,8 @@ pub(super) async fn a_running_pod_survives_a_crash_of_the_service() {
     expect![[r#"
         Succeeded
         step-one: terminated 0 Completed r="done"
-        step-two: terminated 0 Completed"#]].assert_eq(&render(&bench.over("p").await));
+        step-two: terminated 0 Completed"#]]
+    .assert_eq(&render(&bench.over("p").await));
     bench.no_pod_dirs().await;
 }
 
@@ -74,7 +77,8 @@ pub(super) async fn a_pod_that_ended_without_the_service_is_reported() {
     expect![[r#"
         Failed
         step-one: terminated 0 Completed
-        step-two: terminated 2 Error"#]].assert_eq(&render(&bench.over("p").await));
+        step-two: terminated 2 Error"#]]
+    .assert_eq(&render(&bench.over("p").await));
     bench.no_pod_dirs().await;
 }
 
@@ -94,7 +98,8 @@ pub(super) async fn a_pod_whose_shim_was_killed_fails_with_words() {
     // Nothing of the step goes on, and its log has an end.
     expect![[r#"
         stdout F ready
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
     bench.no_pod_dirs().await;
 }
 
@@ -105,7 +110,8 @@ pub(super) async fn pods_of_a_service_that_kills_end_with_it() {
     bench.stop_service().await;
     expect![[r#"
         Failed
-        step-one: terminated 137 Error"#]].assert_eq(&render(&bench.over("p").await));
+        step-one: terminated 137 Error"#]]
+    .assert_eq(&render(&bench.over("p").await));
     bench.no_pod_dirs().await;
 }
 
@@ -115,7 +121,8 @@ pub(super) async fn a_pod_over_its_deadline_fails() {
     pod["spec"]["activeDeadlineSeconds"] = json!(1);
     expect![[r#"
         Failed DeadlineExceeded Pod was active on the node longer than the specified deadline
-        step-one: terminated 143 Error"#]].assert_eq(&bench.run("p", pod).await);
+        step-one: terminated 143 Error"#]]
+    .assert_eq(&bench.run("p", pod).await);
 }
 
 pub(super) async fn what_is_missing_is_named_and_waited_for() {
@@ -127,12 +134,14 @@ pub(super) async fn what_is_missing_is_named_and_waited_for() {
     let pod = bench.waiting("p", "CreateContainerConfigError").await;
     expect![[r#"
         Pending
-        step-one: waiting CreateContainerConfigError: configmap "settings" not found"#]].assert_eq(&render(&pod));
+        step-one: waiting CreateContainerConfigError: configmap "settings" not found"#]]
+    .assert_eq(&render(&pod));
     bench.api.put("configmaps", "settings", json!({ "data": { "k": "v" } }));
     assert_eq!(bench.over("p").await["status"]["phase"], "Succeeded");
     expect![[r#"
         stdout F v
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
 }
 
 pub(super) async fn an_image_that_cannot_be_pulled_backs_off() {
@@ -143,7 +152,8 @@ pub(super) async fn an_image_that_cannot_be_pulled_backs_off() {
     let pod = bench.waiting("p", "ErrImagePull").await;
     expect![[r#"
         Pending
-        step-one: waiting ErrImagePull: failed to pull image "registry.test/none": not found"#]].assert_eq(&render(&pod));
+        step-one: waiting ErrImagePull: failed to pull image "registry.test/none": not found"#]]
+    .assert_eq(&render(&pod));
     let pod = bench.waiting("p", "ImagePullBackOff").await;
     expect![[r#"
         Pending

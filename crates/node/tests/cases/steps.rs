@@ -146,10 +146,12 @@ pub(super) async fn output_is_copied_to_files() {
     expect![[r#"
         Succeeded
         step-one: terminated 0 Completed err="err\n"
-        step-two: terminated 0 Completed"#]].assert_eq(&told);
+        step-two: terminated 0 Completed"#]]
+    .assert_eq(&told);
     expect![[r#"
         stdout F out
-        end F"#]].assert_eq(&bench.log("p", "step-two"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-two"));
 }
 
 pub(super) async fn a_step_waits_for_its_when() {
@@ -169,10 +171,12 @@ pub(super) async fn a_step_waits_for_its_when() {
         Succeeded
         step-one: terminated 0 Completed go="no"
         step-two: terminated 0 Completed Reason="Skipped"
-        step-three: terminated 0 Completed"#]].assert_eq(&told);
+        step-three: terminated 0 Completed"#]]
+    .assert_eq(&told);
     expect![[r#"
         stdout F <no>
-        end F"#]].assert_eq(&bench.log("p", "step-three"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-three"));
 }
 
 pub(super) async fn many_pods_in_a_row_are_quick() {

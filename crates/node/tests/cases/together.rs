@@ -21,10 +21,12 @@ pub(super) async fn containers_run_at_once_and_one_failure_fails_the_pod() {
     expect![[r#"
         Failed
         one: terminated 0 Completed
-        two: terminated 3 Error"#]].assert_eq(&bench.run("p", pod).await);
+        two: terminated 3 Error"#]]
+    .assert_eq(&bench.run("p", pod).await);
     expect![[r#"
         stdout F seen
-        end F"#]].assert_eq(&bench.log("p", "one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "one"));
 }
 
 pub(super) async fn a_failed_container_is_restarted() {
@@ -36,7 +38,8 @@ pub(super) async fn a_failed_container_is_restarted() {
         json!([{ "name": "shared", "emptyDir": { "medium": "Memory", "sizeLimit": "1Mi" } }]);
     expect![[r#"
         Succeeded
-        one: terminated 0 Completed"#]].assert_eq(&bench.run("p", pod).await);
+        one: terminated 0 Completed"#]]
+    .assert_eq(&bench.run("p", pod).await);
     let pod = bench.api.get("pods", "p").unwrap();
     let status = &pod["status"]["containerStatuses"][0];
     assert_eq!(
@@ -50,7 +53,8 @@ pub(super) async fn a_command_that_does_not_exist_is_a_start_error() {
     let one = json!({ "name": "one", "image": "busybox", "command": ["nonsense"] });
     expect![[r#"
         Failed
-        one: terminated 128 StartError: could not start container `00000000-0000-0000-pods-p-one-0`: executable file `nonsense` not found in $PATH"#]].assert_eq(&bench.run("p", pod("Never", vec![one])).await);
+        one: terminated 128 StartError: executable file `nonsense` not found in $PATH"#]]
+    .assert_eq(&bench.run("p", pod("Never", vec![one])).await);
 }
 
 pub(super) async fn a_termination_message_is_read() {
@@ -63,7 +67,8 @@ pub(super) async fn a_termination_message_is_read() {
         one: terminated 0 Completed: finished
         two: terminated 1 Error: first
         last
-    "#]].assert_eq(&bench.run("p", pod("Never", vec![one, two])).await);
+    "#]]
+    .assert_eq(&bench.run("p", pod("Never", vec![one, two])).await);
 }
 
 pub(super) async fn a_container_out_of_memory_is_told_apart() {
@@ -73,5 +78,6 @@ pub(super) async fn a_container_out_of_memory_is_told_apart() {
     one["command"] = json!(["dd", "if=/dev/zero", "of=/dev/null", "bs=200M", "count=1"]);
     expect![[r#"
         Failed
-        one: terminated 137 OOMKilled"#]].assert_eq(&bench.run("p", pod("Never", vec![one])).await);
+        one: terminated 137 OOMKilled"#]]
+    .assert_eq(&bench.run("p", pod("Never", vec![one])).await);
 }

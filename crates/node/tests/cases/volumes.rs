@@ -33,7 +33,8 @@ pub(super) async fn volumes_hold_what_the_pod_says() {
     let told = bench.run("p", pod).await;
     expect![[r#"
         Succeeded
-        step-one: terminated 0 Completed"#]].assert_eq(&told);
+        step-one: terminated 0 Completed"#]]
+    .assert_eq(&told);
     expect![[r#"
         stdout F AB 400 /s/deep/key
         stdout F secret
@@ -41,7 +42,8 @@ pub(super) async fn volumes_hold_what_the_pod_says() {
         stdout F readonly
         stdout F from
         stdout F 777
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
 }
 
 pub(super) async fn a_claim_outlives_pods_and_ends_with_its_object() {
@@ -59,7 +61,8 @@ pub(super) async fn a_claim_outlives_pods_and_ends_with_its_object() {
     expect![[r#"
         stdout F kept
         stdout F 0
-        end F"#]].assert_eq(&bench.log("p2", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p2", "step-one"));
     let claims = bench.options.data_dir.join("claims");
     assert_eq!(std::fs::read_dir(&claims).unwrap().count(), 1);
     bench.api.remove("persistentvolumeclaims", "data");
@@ -80,12 +83,14 @@ pub(super) async fn sub_paths_stay_inside_of_their_volume() {
     let told = bench.run("p1", with_sub_path("deep/$(WHERE)", "echo x > /d/file; ls -a /d")).await;
     expect![[r#"
         Succeeded
-        step-one: terminated 0 Completed"#]].assert_eq(&told);
+        step-one: terminated 0 Completed"#]]
+    .assert_eq(&told);
     expect![[r#"
         stdout F .
         stdout F ..
         stdout F file
-        end F"#]].assert_eq(&bench.log("p1", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p1", "step-one"));
     let claim =
         std::fs::read_dir(bench.options.data_dir.join("claims")).unwrap().next().unwrap().unwrap().path();
     assert!(claim.join("deep/there/file").exists());
@@ -93,7 +98,8 @@ pub(super) async fn sub_paths_stay_inside_of_their_volume() {
     let told = bench.run("p2", with_sub_path("link", "ls /d")).await;
     expect![[r#"
         Failed Error could not prepare subPath link of volume "d": Invalid cross-device link (os error 18)
-        step-one: terminated 128 Error"#]].assert_eq(&told);
+        step-one: terminated 128 Error"#]]
+    .assert_eq(&told);
 }
 
 pub(super) async fn users_and_groups_are_as_asked() {
@@ -109,14 +115,17 @@ pub(super) async fn users_and_groups_are_as_asked() {
     expect![[r#"
         Succeeded
         step-one: terminated 0 Completed
-        step-two: terminated 0 Completed"#]].assert_eq(&told);
+        step-two: terminated 0 Completed"#]]
+    .assert_eq(&told);
     expect![[r#"
         stdout F uid=1000(user) gid=1000(user) groups=2000(extra),3000,4000
         stdout F /home/user
         stdout F 1000 3000
-        end F"#]].assert_eq(&bench.log("p", "step-one"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-one"));
     expect![[r#"
         stdout F 0
         stdout F may
-        end F"#]].assert_eq(&bench.log("p", "step-two"));
+        end F"#]]
+    .assert_eq(&bench.log("p", "step-two"));
 }

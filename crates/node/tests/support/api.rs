@@ -24,6 +24,8 @@ struct State {
     /// By plural and name.
     objects: BTreeMap<(String, String), Value>,
     writes: Vec<String>,
+    /// All events so far: revision, plural, frame.
+    history: Vec<(u64, String, String)>,
 }
 
 impl Api {
@@ -120,6 +122,8 @@ impl Api {
             state.objects.insert(key, shown.clone());
         }
         let frame = format!("{}\n", json!({ "type": event, "object": shown }));
+        let revision = state.revision;
+        state.history.push((revision, plural.to_owned(), frame.clone()));
         let _ = self.events.send((plural.to_owned(), frame));
         new.map(|_| shown)
     }
@@ -129,7 +133,9 @@ impl Api {
         let parts: Vec<&str> = path.split('/').collect();
         let query = request.uri().query().unwrap_or_default();
         match (request.method().as_str(), parts.as_slice()) {
-            ("GET", ["*", "api", "v1", plural]) if query.contains("watch=1") => (200, self.watch(plural)),
+            ("GET", ["*", "api", "v1", plural]) if query.contains("watch=1") => {
+                (200, self.watch(plural, query))
+            }
             ("GET", ["*", "api", "v1", plural]) => (200, whole(self.list(plural))),
             ("GET", [_, "api", "v1", "namespaces", _, plural, name]) => match self.get(plural, name) {
                 Some(object) => (200, whole(object)),
@@ -155,9 +161,15 @@ impl Api {
         json!({ "metadata": { "resourceVersion": state.revision.to_string() }, "items": items })
     }
 
-    fn watch(&self, plural: &str) -> Body {
+    fn watch(&self, plural: &str, query: &str) -> Body {
+        let after = query.split('&').find_map(|part| part.strip_prefix("resourceVersion=")?.parse().ok());
+        let after: u64 = after.unwrap_or(0);
+        // Under the lock, so that nothing falls between what was and what comes.
+        let state = self.state.lock().unwrap();
+        let missed = state.history.iter().filter(|(revision, kind, _)| *revision > after && kind == plural);
+        let missed: Vec<_> = missed.map(|(_, _, frame)| Ok(Bytes::from(frame.clone()))).collect();
         let (plural, events) = (plural.to_owned(), self.events.subscribe());
-        Box::pin(futures_util::stream::unfold(events, move |mut events| {
+        let coming = futures_util::stream::unfold(events, move |mut events| {
             let plural = plural.clone();
             async move {
                 loop {
@@ -168,7 +180,8 @@ impl Api {
                     }
                 }
             }
-        }))
+        });
+        Box::pin(futures_util::StreamExt::chain(futures_util::stream::iter(missed), coming))
     }
 
     fn patch(&self, plural: &str, name: &str, patch: &Value, subresource: Option<&str>) -> (u16, Body) {
