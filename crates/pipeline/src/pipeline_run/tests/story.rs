@@ -2,7 +2,7 @@
 //!
 //! - `a`, `a -> b, c`: tasks, and what runs after them; `finally f, g`: final tasks
 //! - `b uses a.r`: a param that refers to a result; `b when LEFT in X Y`, `b when LEFT notin X`
-//! - `a may fail`, `a retries 2`
+//! - `a may fail`: its `onError` is `continue`
 //! - `a: Running`, `a: Succeeded r=1`, `a: Failed`, `a: Cancelled`, `a: TimedOut`: its TaskRun
 //! - `result out = $(tasks.a.results.r)`: a result of the Pipeline
 //! - `asked Cancelled`: `spec.status`; `limit 1h`, `limit tasks 30m`, `limit finally 10m`
