@@ -22,8 +22,15 @@ use crate::body::Body;
 use crate::respond::Refusal;
 use crate::service::{self, REQUEST_BYTES_MAX, Service};
 
-/// How long a client has for the TLS handshake, and for the head of a request.
+/// How long a client has for the TLS handshake.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an HTTP/1.1 connection may wait for its next request.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(180);
+/// How often a silent HTTP/2 client is asked whether it is there, and how long it has to say so.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// What one stream may have queued for a client that does not read, in bytes; the rest waits in the event log.
+const SEND_BYTES_MAX: usize = 64 * 1024;
 /// How long a client has to send the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long connections may take to finish what they do when the server stops.
@@ -94,7 +101,12 @@ async fn connection(
     let io = TokioIo::new(stream);
     let result = if http2 {
         let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        builder.timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX).adaptive_window(false);
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BYTES_MAX)
+            .keep_alive_interval(PING_INTERVAL)
+            .keep_alive_timeout(PING_TIMEOUT);
         let connection = builder.serve_connection(io, handler);
         tokio::pin!(connection);
         tokio::select! {
@@ -106,7 +118,7 @@ async fn connection(
         }
     } else {
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(HANDSHAKE_TIMEOUT);
+        builder.timer(TokioTimer::new()).header_read_timeout(IDLE_TIMEOUT);
         let connection = builder.serve_connection(io, handler);
         tokio::pin!(connection);
         tokio::select! {

@@ -4,6 +4,7 @@
 //! Invariant: an idle workspace is two rows, the Workspace in its parent and the LogicalCluster in itself.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use machinery::meta;
@@ -39,11 +40,14 @@ const CACHE_ENTRIES_MAX: usize = 65_536;
 pub(crate) struct Tenancy {
     paths: Mutex<HashMap<WorkspacePath, ClusterId>>,
     furnished: Mutex<HashSet<ClusterId>>,
+    /// How often everything was forgotten: an answer that was found before is not kept after.
+    forgotten: AtomicU64,
 }
 
 impl Tenancy {
     /// Forgets everything: a workspace is gone, and ids below it with it.
     pub(crate) fn forget(&self) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
         self.paths.lock().clear();
         self.furnished.lock().clear();
     }
@@ -54,6 +58,7 @@ pub(crate) async fn resolve(inner: &Inner, path: &WorkspacePath) -> Result<Clust
     if let Some(cluster) = inner.tenancy.paths.lock().get(path) {
         return Ok(cluster.clone());
     }
+    let forgotten = inner.tenancy.forgotten.load(Ordering::SeqCst);
     let mut segments = path.segments();
     let first = segments.next().unwrap_or_default();
     let mut cluster = ClusterId::parse(first).map_err(|_| no_such_cluster(first))?;
@@ -69,7 +74,9 @@ pub(crate) async fn resolve(inner: &Inner, path: &WorkspacePath) -> Result<Clust
     if paths.len() >= CACHE_ENTRIES_MAX {
         paths.clear();
     }
-    paths.insert(path.clone(), cluster.clone());
+    if inner.tenancy.forgotten.load(Ordering::SeqCst) == forgotten {
+        paths.insert(path.clone(), cluster.clone());
+    }
     Ok(cluster)
 }
 
@@ -114,9 +121,9 @@ pub(crate) async fn furnish(inner: &Inner, cluster: &ClusterId) -> Result<(), St
         return Ok(());
     }
     let Some(namespaces) = inner.catalog.kind("", "namespaces") else { return Ok(()) };
-    if let Some(entry) = logical_cluster(inner, cluster).await?
-        && is_ending(&entry)
-    {
+    let forgotten = inner.tenancy.forgotten.load(Ordering::SeqCst);
+    let entry = logical_cluster(inner, cluster).await?.ok_or_else(|| no_such_cluster(cluster.as_str()))?;
+    if is_ending(&entry) {
         return Ok(()); // its content is being removed: nothing new
     }
     for name in DEFAULT_NAMESPACES {
@@ -135,7 +142,9 @@ pub(crate) async fn furnish(inner: &Inner, cluster: &ClusterId) -> Result<(), St
     if furnished.len() >= CACHE_ENTRIES_MAX {
         furnished.clear();
     }
-    furnished.insert(cluster.clone());
+    if inner.tenancy.forgotten.load(Ordering::SeqCst) == forgotten {
+        furnished.insert(cluster.clone());
+    }
     Ok(())
 }
 
