@@ -3,6 +3,7 @@
 //! Start at [`cli`] for what can be said and at [`system`] for what runs.
 
 mod cli;
+mod compaction;
 mod data;
 mod failure;
 mod hint;

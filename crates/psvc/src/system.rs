@@ -12,9 +12,10 @@ use registry::{ImageStore, Registries};
 use serde_json::json;
 use store::Store;
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::cli::{Network, NodeArguments, SHIM_COMMAND};
+use crate::compaction::compact_by_age;
 use crate::failure::Failure;
 use crate::images::RegistryImages;
 
@@ -110,6 +111,8 @@ pub(crate) struct System {
     controllers: controllers::Handle,
     node: JoinHandle<Result<(), node::Error>>,
     stop_node: oneshot::Sender<()>,
+    /// Ends with the system.
+    _upkeep: JoinSet<()>,
 }
 
 impl System {
@@ -152,7 +155,9 @@ impl System {
         let node = tokio::spawn(node.run(async move {
             let _either_way = stopping.await;
         }));
-        Ok(Self { service, store, client, controllers, node, stop_node })
+        let mut upkeep = JoinSet::new();
+        upkeep.spawn(compact_by_age(Arc::clone(&store)));
+        Ok(Self { service, store, client, controllers, node, stop_node, _upkeep: upkeep })
     }
 
     /// A client that may do everything.
