@@ -3,6 +3,7 @@
 
 mod examples;
 mod images;
+mod interrupt;
 mod invalid;
 mod kubectl;
 mod process;
