@@ -88,6 +88,7 @@ pub(crate) async fn answer(
         Ok(response) => response,
         Err(refusal) => refusal.into_response(),
     };
+    tracing::debug!(method = %parts.method, path = parts.uri.path(), user = identity.user, code = response.status().as_u16());
     respond::warn(&mut response, &call.warnings.into_inner());
     respond::compress(&call.headers, response)
 }

@@ -55,6 +55,27 @@ pub(crate) fn strip_additions(object: &mut Value) {
     metadata.retain(|_, value| !value.is_null());
 }
 
+/// Keeps each owner once and says whether one was there twice.
+pub(crate) fn unique_owners(object: &mut Value) -> bool {
+    let Some(owners) = object
+        .pointer_mut("/metadata/ownerReferences")
+        .and_then(Value::as_array_mut)
+        .filter(|owners| owners.len() > 1)
+    else {
+        return false;
+    };
+    let before = owners.len();
+    let mut seen: Vec<Value> = Vec::with_capacity(before);
+    owners.retain(|owner| {
+        let new = !seen.contains(owner);
+        if new {
+            seen.push(owner.clone());
+        }
+        new
+    });
+    owners.len() < before
+}
+
 /// Makes an object new: the server's fields are set, the client's tries at them are dropped.
 pub(crate) fn stamp_new(kind: &Kind, object: &mut Value, uid: &str, now: &str) {
     strip_additions(object);

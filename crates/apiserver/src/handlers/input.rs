@@ -12,6 +12,7 @@ use crate::negotiate::{self, BodyFormat};
 use crate::protobuf;
 use crate::query::FieldValidation;
 use crate::router::{Call, Place};
+use crate::strategy;
 
 /// The longest name of a field manager. Source: Kubernetes' `FieldManagerMaxLength`.
 const FIELD_MANAGER_CHARS_MAX: usize = 128;
@@ -118,6 +119,9 @@ pub(super) fn identify(place: &Place<'_>, object: &mut Value) -> Result<(), Stat
 /// Removes unknown fields, reports them and duplicates as the client asked, and fills in defaults.
 pub(super) fn screen(call: &Call<'_>, place: &Place<'_>, decoded: &mut Decoded) -> Result<(), StatusError> {
     prune(call, place, decoded)?;
+    if strategy::unique_owners(&mut decoded.value) {
+        call.warn(".metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+");
+    }
     place.served.schema()?.default(&mut decoded.value);
     Ok(())
 }

@@ -350,3 +350,17 @@ async fn applying_the_same_twice_changes_nothing_and_a_conflict_names_its_owner(
     let old = body.replace("metadata: {name: a}", "metadata: {name: a, resourceVersion: '1'}");
     assert!(world.line("PATCH", &forced, apply, &old).await.starts_with("409 Conflict"));
 }
+
+#[tokio::test]
+async fn an_owner_is_listed_once() {
+    let world = World::new();
+    let owner = json!({"apiVersion": "v1", "kind": "Pod", "name": "p", "uid": "u"});
+    let body = map("a", json!({"metadata": {"ownerReferences": [owner, owner]}}));
+    let line = world.line("POST", MAPS, "", &body).await;
+    assert!(
+        line.starts_with("201 ConfigMap | 299 - \".metadata.ownerReferences contains duplicate"),
+        "{line}"
+    );
+    let (_, got) = world.call("GET", &format!("{MAPS}/a"), "").await;
+    assert_eq!(got["metadata"]["ownerReferences"], json!([owner]));
+}

@@ -159,3 +159,17 @@ async fn tables_and_metadata_are_watched_too_with_headings_once() {
         (&json!("PartialObjectMetadata"), &json!("a"))
     );
 }
+
+#[tokio::test]
+async fn a_watcher_that_falls_behind_what_the_log_remembers_is_told_to_list_again() {
+    let world = World::with_history(8);
+    make(&world, "a").await;
+    let mut watch = open(&world, "").await;
+    assert_eq!(watch.line().await, "ADDED a");
+    for index in 0..32 {
+        make(&world, &format!("b{index}")).await;
+    }
+    let error = watch.next().await.unwrap();
+    assert_eq!((&error["type"], &error["object"]["reason"]), (&json!("ERROR"), &json!("Expired")), "{error}");
+    assert_eq!(watch.line().await, "end");
+}

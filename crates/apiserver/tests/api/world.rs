@@ -26,9 +26,18 @@ pub(crate) fn admin() -> Identity {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with(store::MemoryStore::new())
+    }
+
+    /// A world whose store remembers only so many changes.
+    pub(crate) fn with_history(events: usize) -> Self {
+        Self::with(store::MemoryStore::with_history(events))
+    }
+
+    fn with(store: store::MemoryStore) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let logs = Arc::new(archive::LogStore::open(directory.path()).unwrap());
-        let store = Arc::new(store::MemoryStore::new());
+        let store = Arc::new(store);
         let mut options = Options::new("https://psvc.example:6443", store.clone(), Arc::clone(&logs));
         options.clock = Arc::new(|| "2026-01-01T00:00:00Z".parse().unwrap());
         let counter = AtomicU64::new(1);
