@@ -41,7 +41,9 @@ const PURE: &[&str] = &["types", "api", "machinery", "policy", "pipeline", "sand
 const IMPURE: &[(&str, &str)] = &[
     ("async fn", "cores are synchronous; move it to a shell"),
     ("std::fs", "give the content as an argument"),
-    ("std::net", "cores do not open connections"),
+    ("TcpStream", "cores do not open connections"),
+    ("UdpSocket", "cores do not open connections"),
+    ("ToSocketAddrs", "cores do not resolve names"),
     ("std::process", "cores do not start programs"),
     ("std::env", "give the setting as an argument"),
     ("std::thread", "cores do not start threads"),
