@@ -45,7 +45,7 @@ pub(crate) fn spec(
     let mut root = Root::default();
     root.set_path(PathBuf::new());
     root.set_readonly(Some(own.and_then(|own| own.read_only_root_filesystem) == Some(true)));
-    spec.set_version("1.2.0".to_owned());
+    spec.set_version("1.0.2".to_owned());
     spec.set_root(Some(root));
     spec.set_hostname(Some(parts.hostname));
     spec.set_mounts(Some(parts.mounts));

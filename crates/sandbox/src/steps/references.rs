@@ -167,3 +167,69 @@ fn value(reference: &Reference<'_>, results: &mut Results<'_>) -> Result<String,
 fn parsed(content: &str) -> Option<Value> {
     serde_json::from_str(content).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(step: &str, result: &str) -> Option<String> {
+        let value = match (step, result) {
+            ("a", "text") => "hello",
+            ("a", "list") => r#"["x","y"]"#,
+            ("a", "map") => r#"{"k":"v"}"#,
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    fn expand(text: &str) -> String {
+        match expand_list(&[text.to_owned()], &mut lookup) {
+            Ok(list) => list.join("|"),
+            Err(error) => format!("error: {error}"),
+        }
+    }
+
+    #[test]
+    fn references_to_step_results_are_replaced_and_all_else_stays() {
+        for (input, expected) in [
+            ("plain", "plain"),
+            ("<$(steps.a.results.text)>", "<hello>"),
+            ("$(steps.a.results.text)$(steps.a.results.text)", "hellohello"),
+            ("$(steps.a.results.list[*])", "x|y"),
+            ("$(steps.a.results.list[1])", "y"),
+            ("$(steps.a.results.map.k)", "v"),
+            ("$(steps.a.exitCode.path)", "$(steps.a.exitCode.path)"),
+            ("$(steps.a.results.text", "$(steps.a.results.text"),
+            ("$(steps.$(steps.a.results.text)", "$(steps.hello"),
+            ("$(params.x)", "$(params.x)"),
+            (
+                "$(steps.b.results.text)",
+                "error: step \"b\" has no result \"text\", which $(steps.b.results.text) refers to",
+            ),
+            (
+                "$(steps.a.results.list[7])",
+                "error: $(steps.a.results.list[7]) does not fit the value of the result",
+            ),
+            (
+                "a $(steps.a.results.list[*])",
+                "error: $(steps.a.results.list[*]) is an array and must be a whole argument of its own",
+            ),
+        ] {
+            assert_eq!(expand(input), expected, "{input}");
+        }
+    }
+
+    #[test]
+    fn all_conditions_must_hold() {
+        let condition = |input: &str, operator: &str, values: &[&str]| PlannedWhen {
+            input: input.to_owned(),
+            operator: operator.to_owned(),
+            values: values.iter().map(|&value| value.to_owned()).collect(),
+        };
+        let yes = condition("$(steps.a.results.text)", "in", &["hello", "x"]);
+        let no = condition("x", "notin", &["$(steps.a.results.list[*])"]);
+        assert_eq!(allows(&[], &mut lookup), Ok(true));
+        assert_eq!(allows(std::slice::from_ref(&yes), &mut lookup), Ok(true));
+        assert_eq!(allows(&[yes, no], &mut lookup), Ok(false));
+    }
+}
