@@ -239,11 +239,9 @@ impl Worker {
         }
         *slot = None;
         self.write_now().await;
-        loop {
-            tokio::select! {
-                result = &mut *trying => return Ok(result),
-                ended = wait_for_end(&mut self.view, &mut self.stop) => return Err(self.never_started(ended).await),
-            }
+        tokio::select! {
+            result = &mut *trying => Ok(result),
+            ended = wait_for_end(&mut self.view, &mut self.stop) => Err(self.never_started(ended).await),
         }
     }
 
@@ -443,10 +441,10 @@ impl Worker {
             View::Here(pod) => deletion_grace_seconds(pod),
         };
         self.gone |= matches!(&*self.view.borrow(), View::Gone);
-        if let Some(grace_seconds) = grace_seconds {
-            if let Err(error) = request_stop(control, StopRequest { grace_seconds }) {
-                tracing::warn!(pod = self.pod_ref.name, "could not ask a Pod's process to stop: {error}");
-            }
+        if let Some(grace_seconds) = grace_seconds
+            && let Err(error) = request_stop(control, StopRequest { grace_seconds })
+        {
+            tracing::warn!(pod = self.pod_ref.name, "could not ask a Pod's process to stop: {error}");
         }
     }
 
@@ -457,11 +455,11 @@ impl Worker {
     /// Writes the last status, removes the object if it was deleted, and cleans up after `shim_end`.
     async fn finish_with(mut self, shim_end: impl Future<Output = ()>) -> Outcome {
         let names = self.observed.identities();
-        if self.observed.was_cut_short() {
-            if let Ok(paths) = self.log_paths(names.iter().map(|identity| identity.name.as_str())) {
-                for path in paths.values() {
-                    let _ = archive::ensure_ended(path, Timestamp::now());
-                }
+        if self.observed.was_cut_short()
+            && let Ok(paths) = self.log_paths(names.iter().map(|identity| identity.name.as_str()))
+        {
+            for path in paths.values() {
+                let _ = archive::ensure_ended(path, Timestamp::now());
             }
         }
         if !self.gone {
@@ -473,8 +471,15 @@ impl Worker {
             status_writer::remove(&self.api, &self.pod_ref.name, &self.pod_ref.uid).await;
         }
         shim_end.await;
-        let dir = self.dir.clone();
-        let _ = tokio::task::spawn_blocking(move || pod_dir::remove(&dir)).await;
+        let (dir, uid) = (self.dir.clone(), self.pod_ref.uid.clone());
+        let cut_short = self.observed.was_cut_short();
+        let cleaning = tokio::task::spawn_blocking(move || {
+            if cut_short {
+                crate::shim::kill_leftovers(&uid, names.iter().map(|identity| identity.name.as_str()));
+            }
+            pod_dir::remove(&dir);
+        });
+        let _ = cleaning.await;
         if let Some(number) = self.ids {
             self.shared.ids.lock().give_back(number);
         }

@@ -12,10 +12,10 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [first, dir] = arguments.as_slice() {
-        if first == "pod-shim" {
-            return node::shim::main(Path::new(dir));
-        }
+    if let [first, dir] = arguments.as_slice()
+        && first == "pod-shim"
+    {
+        return node::shim::main(Path::new(dir));
     }
     if arguments.iter().any(|argument| argument == "--list") {
         cases::CASES.iter().for_each(|(name, _)| println!("{name}: test"));

@@ -53,6 +53,14 @@ struct Tee {
     copy: Option<File>,
 }
 
+/// A container that could not be started.
+pub(crate) struct Unstarted {
+    /// Why, as the log has it too.
+    pub(crate) message: String,
+    /// The log, not ended yet.
+    pub(crate) log: Log,
+}
+
 /// What a start gives.
 struct Started {
     id: String,
@@ -76,7 +84,7 @@ impl Ground<'_> {
         mut spec: Spec,
         attempt: u32,
         mut log: Log,
-    ) -> Result<Container, (String, Log)> {
+    ) -> Result<Container, Box<Unstarted>> {
         match self.try_start(plan, &mut spec, attempt, &mut log) {
             Ok(Started { id, running, out, err, rootfs }) => {
                 let (started_at, started) = (Timestamp::now(), Instant::now());
@@ -93,7 +101,7 @@ impl Ground<'_> {
             }
             Err(message) => {
                 log.say(&message);
-                Err((message, log))
+                Err(Box::new(Unstarted { message, log }))
             }
         }
     }
@@ -252,11 +260,11 @@ fn read_stream(tee: &mut Option<Tee>, stream: Stream, log: &mut Log) -> bool {
         }
         Ok(count) => {
             log.write(stream, &buffer[..count]);
-            if let Some(copy) = &mut open.copy {
-                if let Err(error) = io::Write::write_all(copy, &buffer[..count]) {
-                    log.say(&format!("could not copy the output to its file: {error}"));
-                    open.copy = None;
-                }
+            if let Some(copy) = &mut open.copy
+                && let Err(error) = io::Write::write_all(copy, &buffer[..count])
+            {
+                log.say(&format!("could not copy the output to its file: {error}"));
+                open.copy = None;
             }
             true
         }

@@ -58,13 +58,12 @@ impl Control {
     pub(crate) fn read(&mut self) -> Option<StopRequest> {
         let mut buffer = [0; 256];
         let mut strictest: Option<u64> = None;
-        if let Some(parent) = &mut self.parent {
-            if linux::process::wait_readable(parent.as_fd(), Some(std::time::Duration::ZERO)).unwrap_or(true)
-                && !matches!(parent.read(&mut buffer), Ok(1..))
-            {
-                self.parent = None;
-                strictest = Some(0);
-            }
+        if let Some(parent) = &mut self.parent
+            && linux::process::wait_readable(parent.as_fd(), Some(std::time::Duration::ZERO)).unwrap_or(true)
+            && !matches!(parent.read(&mut buffer), Ok(1..))
+        {
+            self.parent = None;
+            strictest = Some(0);
         }
         while let Ok(count @ 1..) = self.fifo.read(&mut buffer) {
             self.unread.push_str(&String::from_utf8_lossy(&buffer[..count]));

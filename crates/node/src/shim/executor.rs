@@ -159,11 +159,11 @@ impl<'a> Executor<'a> {
             let grace_seconds = self.job.plan.grace_period_seconds;
             self.stop(StopCause::Deadline, StopRequest { grace_seconds });
         }
-        if let Some(stopping) = &mut self.stopping {
-            if stopping.kill_at.is_some_and(|at| at <= now) {
-                stopping.kill_at = None;
-                self.live.iter().for_each(|live| live.container.kill());
-            }
+        if let Some(stopping) = &mut self.stopping
+            && stopping.kill_at.is_some_and(|at| at <= now)
+        {
+            stopping.kill_at = None;
+            self.live.iter().for_each(|live| live.container.kill());
         }
         for live in &mut self.live {
             if !live.timed_out && live.limit.is_some_and(|limit| limit <= now) {

@@ -73,10 +73,10 @@ fn execute(dir: &Path, job: &Job, journal: &mut Journal, control: Control) -> Re
         prepare(dir, &job.plan, job.first_id).map_err(|error| format!("could not {}", chain(&error)))?;
     let cgroups = Cgroups::open(CGROUP_BASE);
     let why = run(dir, job, (&runtime, &cgroups, &prepared), journal, control)?;
-    if let Ok(group) = cgroups.create(&job.plan.pod.uid, &linux::cgroup::Limits::default()) {
-        if let Err(error) = group.remove() {
-            eprintln!("{}", chain(&error));
-        }
+    if let Ok(group) = cgroups.create(&job.plan.pod.uid, &linux::cgroup::Limits::default())
+        && let Err(error) = group.remove()
+    {
+        eprintln!("{}", chain(&error));
     }
     Ok(why)
 }
@@ -100,6 +100,21 @@ fn run(
         return Ok(Some(("DeadlineExceeded".to_owned(), message)));
     }
     Ok(overfull_volume(job))
+}
+
+/// Ends what a shim that was killed may have left running, and removes its control groups.
+pub(crate) fn kill_leftovers<'a>(uid: &str, containers: impl Iterator<Item = &'a str>) {
+    let cgroups = Cgroups::open(CGROUP_BASE);
+    let no_limits = linux::cgroup::Limits::default();
+    for container in containers {
+        let group = cgroups.create(&format!("{uid}/{container}"), &no_limits);
+        if let Err(error) = group.and_then(|group| group.kill()) {
+            tracing::warn!("could not end what is left of container {container}: {}", chain(&error));
+        }
+    }
+    if let Err(error) = cgroups.create(uid, &no_limits).and_then(linux::cgroup::Group::remove) {
+        tracing::warn!("could not remove a control group: {}", chain(&error));
+    }
 }
 
 /// A volume that holds more than its limit makes the Pod evicted, as on Kubernetes.

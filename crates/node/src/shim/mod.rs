@@ -20,3 +20,4 @@ pub(crate) use control::{StopRequest, make_fifo, open_fifo, request_stop};
 pub(crate) use job::{CONTROL_FIFO, EVENTS_FIFO, Job, SHIM_LOG, STATE_FILE};
 pub(crate) use journal::{End, Event};
 pub(crate) use log::chain;
+pub(crate) use main::kill_leftovers;

@@ -71,8 +71,8 @@ impl Steps {
                 let limit = step.timeout.filter(|limit| !limit.is_zero()).map(types::GoDuration::to_std);
                 executor.add(index, container, limit)?;
             }
-            Err((_, mut log)) => {
-                log.end();
+            Err(mut unstarted_container) => {
+                unstarted_container.log.end();
                 self.failed = true;
                 return executor.note_end(index, unstarted(128, "StartError", Outcome::Completed));
             }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use sandbox::{ContainerPlan, RestartPolicy, TerminationPolicy};
 
+use super::container::Unstarted;
 use super::executor::{Ended, Executor};
 use super::journal::{End, Event};
 use super::log::Log;
@@ -105,7 +106,8 @@ fn start_due(
         let log = Log::open(executor.job.logs.get(&plan.name).map(PathBuf::as_path));
         match executor.ground.start(plan, plan.spec.clone(), number, log) {
             Ok(container) => executor.add(index, container, None)?,
-            Err((message, mut log)) => {
+            Err(unstarted) => {
+                let Unstarted { message, mut log } = *unstarted;
                 log.end();
                 let now = Timestamp::now();
                 let end = End {
