@@ -85,7 +85,8 @@ pub(super) async fn page(call: &Call<'_>, place: &Place<'_>, options: &ListOptio
         }
         None => (None, snapshot(call, options)?),
     };
-    let everything = filter.is_everything() && place.cluster().is_some();
+    // In all workspaces at once, a namespace picks among the keys of the range.
+    let everything = filter.is_everything() && (place.cluster().is_some() || place.namespace().is_empty());
     let mut entries: Vec<Entry> = Vec::new();
     loop {
         let room = if options.limit == 0 { 0 } else { options.limit - entries.len() };
