@@ -1,14 +1,11 @@
 //! `psvc logs`: the logs of a PipelineRun, a TaskRun or a Pod, from a running service.
 
-use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use client::{
-    Api, Client, Cluster, Dynamic, Https, Kubeconfig, ListOptions, LogOptions, WatchEvent, WatchOptions,
-};
+use client::{Api, Client, Cluster, Dynamic, Https, Kubeconfig, ListOptions, LogOptions};
 use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -16,7 +13,7 @@ use serde_json::Value;
 use crate::cli::LogsArguments;
 use crate::data;
 use crate::failure::Failure;
-use crate::run::{LogSource, Outcome, log_sources, tekton};
+use crate::run::{Follower, LogSource, View, log_sources, tekton};
 
 /// What a command line names.
 enum Target {
@@ -106,51 +103,17 @@ impl Printer {
         Ok(())
     }
 
-    /// Prints the logs of a run's steps in the order in which they started; follows until the run has ended.
+    /// Prints the logs of a run's steps in the order in which they started, or follows until the run has ended.
     async fn run(&self, plural: &str, run: Value) -> Result<(), Failure> {
-        let name = run["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let failed = |error| Failure::other(format!("follow `{name}`"), error);
-        let mut printed: BTreeSet<LogSource> = BTreeSet::new();
-        let mut run = run;
-        let mut watch = None;
-        loop {
-            let ended = Outcome::of(&run).is_some();
-            for source in self.sources(plural, &run).await? {
-                if printed.insert(source.clone()) {
-                    self.step(&source).await?;
-                }
-            }
-            if ended || !self.follow {
-                return Ok(());
-            }
-            // TaskRuns change more often than their PipelineRun, and are what has logs.
-            let stream = match &mut watch {
-                Some(stream) => stream,
-                None => {
-                    let options = if plural == "taskruns" {
-                        WatchOptions {
-                            field_selector: Some(format!("metadata.name={name}")),
-                            ..Default::default()
-                        }
-                    } else {
-                        let selector = Some(format!("tekton.dev/pipelineRun={name}"));
-                        WatchOptions { label_selector: selector, ..Default::default() }
-                    };
-                    watch.insert(self.tekton("taskruns").watch(&options).await.map_err(failed)?)
-                }
-            };
-            tokio::select! {
-                event = stream.next() => match event {
-                    None => watch = None,
-                    Some(Err(error)) => return Err(failed(error)),
-                    Some(Ok(WatchEvent::Bookmark(_))) => {}
-                    Some(Ok(_)) => {}
-                },
-                // The PipelineRun ends a moment after its last TaskRun.
-                () = tokio::time::sleep(std::time::Duration::from_millis(200)) => {}
-            }
-            run = self.tekton(plural).get(&name).await.map_err(failed)?.0;
+        if self.follow {
+            let follower = Follower::new(self.cluster.clone(), run, self.timestamps);
+            let followed = follower.follow(&mut View::logs_only()).await;
+            return followed.map(drop).map_err(|error| Failure::other("follow the run", error));
         }
+        for source in self.sources(plural, &run).await? {
+            self.step(&source).await?;
+        }
+        Ok(())
     }
 
     async fn sources(&self, plural: &str, run: &Value) -> Result<Vec<LogSource>, Failure> {
@@ -170,24 +133,18 @@ impl Printer {
         let failed = |error| Failure::other(format!("read the log of step `{}`", source.step), error);
         let options = LogOptions {
             container: Some(source.container.clone()),
-            follow: self.follow,
             timestamps: self.timestamps,
             ..LogOptions::default()
         };
         let pods = self.cluster.namespaced::<Pod>(&self.namespace);
         let mut stream = pods.logs(&source.pod, &options).await.map_err(failed)?;
-        let mut line_begins = true;
-        let mut out = std::io::stdout().lock();
+        let mut text = Vec::new();
         while let Some(part) = stream.next().await {
-            let part = part.map_err(|error| Failure::other("read the log", error))?;
-            for line in part.split_inclusive(|byte| *byte == b'\n') {
-                if line_begins && write!(out, "[{} : {}] ", source.task, source.step).is_err() {
-                    return Ok(());
-                }
-                if out.write_all(line).is_err() {
-                    return Ok(());
-                }
-                line_begins = line.ends_with(b"\n");
+            text.extend_from_slice(&part.map_err(|error| Failure::other("read the log", error))?);
+        }
+        for line in String::from_utf8_lossy(&text).lines() {
+            if writeln!(std::io::stdout(), "[{} : {}] {line}", source.task, source.step).is_err() {
+                break;
             }
         }
         Ok(())

@@ -189,7 +189,7 @@ async fn follow_all(
     }
     let mut interrupted = false;
     for run in &runs {
-        let follower = Follower::new(client, run.clone());
+        let follower = Follower::new(client.cluster(WORKSPACE), run.clone(), false);
         let following = follower.follow(view);
         tokio::pin!(following);
         let last = loop {

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use client::{Api, Client, Cluster, Dynamic, Error, Followed, LogOptions, Watcher, WatcherOptions};
+use client::{Api, Cluster, Dynamic, Error, Followed, LogOptions, Watcher, WatcherOptions};
 use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 
 use super::model::{LogSource, log_sources, rows};
 use super::outcome::Outcome;
+use super::tekton;
 use super::view::View;
-use super::{WORKSPACE, tekton};
 
 /// How long the logs of a finished run may take to end.
 const LOGS_SECONDS_MAX: u64 = 10;
@@ -37,15 +37,18 @@ pub(crate) struct Follower {
     logs: JoinSet<()>,
     sender: mpsc::Sender<Line>,
     lines: mpsc::Receiver<Line>,
+    timestamps: bool,
 }
 
 impl Follower {
-    pub(crate) fn new(client: &Client, run: Value) -> Self {
+    /// Follows a run of `cluster`; with `timestamps`, each line of a log begins with its time.
+    pub(crate) fn new(cluster: Cluster, run: Value, timestamps: bool) -> Self {
         let (sender, lines) = mpsc::channel(LINES_QUEUED_MAX);
         let namespace = run["metadata"]["namespace"].as_str().unwrap_or("default").to_owned();
         Self {
-            cluster: client.cluster(WORKSPACE),
+            cluster,
             namespace,
+            timestamps,
             run,
             task_runs: BTreeMap::new(),
             started: BTreeSet::new(),
@@ -125,8 +128,8 @@ impl Follower {
         for source in sources {
             if self.started.insert(source.clone()) {
                 let pods = self.cluster.namespaced::<Pod>(&self.namespace);
-                let sender = self.sender.clone();
-                self.logs.spawn(async move { follow_log(pods, source, sender).await });
+                let (sender, timestamps) = (self.sender.clone(), self.timestamps);
+                self.logs.spawn(async move { follow_log(pods, source, timestamps, sender).await });
             }
         }
     }
@@ -163,9 +166,9 @@ fn show(view: &View, line: &Line) {
     view.log(&line.source.task, &line.source.step, &line.text);
 }
 
-async fn follow_log(pods: Api<Pod>, source: LogSource, sender: mpsc::Sender<Line>) {
-    let options =
-        LogOptions { container: Some(source.container.clone()), follow: true, ..LogOptions::default() };
+async fn follow_log(pods: Api<Pod>, source: LogSource, timestamps: bool, sender: mpsc::Sender<Line>) {
+    let container = Some(source.container.clone());
+    let options = LogOptions { container, follow: true, timestamps, ..LogOptions::default() };
     let mut stream = match pods.logs(&source.pod, &options).await {
         Ok(stream) => stream,
         Err(error) => {

@@ -9,8 +9,9 @@ mod select;
 mod view;
 
 pub(crate) use command::run;
+pub(crate) use follow::Follower;
 pub(crate) use model::{LogSource, log_sources};
-pub(crate) use outcome::Outcome;
+pub(crate) use view::View;
 
 use client::ResourceType;
 

@@ -17,6 +17,7 @@ pub(crate) struct View {
     shown: BTreeMap<String, Shown>,
     /// Logs go to standard error when standard output is for programs.
     logs_to_stderr: bool,
+    progress: bool,
 }
 
 struct Shown {
@@ -28,11 +29,25 @@ struct Shown {
 impl View {
     pub(crate) fn new(logs_to_stderr: bool) -> Self {
         let live = std::io::stderr().is_terminal().then(MultiProgress::new);
-        Self { live, bars: BTreeMap::new(), shown: BTreeMap::new(), logs_to_stderr }
+        Self { live, bars: BTreeMap::new(), shown: BTreeMap::new(), logs_to_stderr, progress: true }
+    }
+
+    /// Shows logs and nothing else.
+    pub(crate) fn logs_only() -> Self {
+        Self {
+            live: None,
+            bars: BTreeMap::new(),
+            shown: BTreeMap::new(),
+            logs_to_stderr: false,
+            progress: false,
+        }
     }
 
     /// Shows where the tasks are now.
     pub(crate) fn update(&mut self, rows: &[Row]) {
+        if !self.progress {
+            return;
+        }
         for row in rows {
             let before = self.shown.get(&row.name);
             let unchanged = before.is_some_and(|before| before.state == row.state && before.note == row.note);
