@@ -1,6 +1,6 @@
 //! Ctrl-C: the first cancels the run and lets its final tasks run, the second kills everything.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
