@@ -10,10 +10,13 @@ use client::{
     TransportError, Watcher, WatcherOptions,
 };
 
+/// A status code and the parts of a body; an `Err` breaks the connection.
+type Answer = (u16, Vec<Result<String, &'static str>>);
+
 /// Answers requests from a list and notes them.
 #[derive(Default)]
 struct Script {
-    answers: Mutex<VecDeque<(u16, Vec<Result<String, &'static str>>)>>,
+    answers: Mutex<VecDeque<Answer>>,
     asked: Mutex<Vec<String>>,
 }
 
