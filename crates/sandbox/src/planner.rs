@@ -320,6 +320,11 @@ fn command_line(
     let default_args = || of_image(config.and_then(|config| config.cmd().as_ref()));
     let line: Vec<String> = match (command, args) {
         (Some(command), args) => command.into_iter().chain(args.unwrap_or_default()).collect(),
+        // Tekton gives the arguments of a step to the image's command when the image has no entrypoint;
+        // the Kubernetes API drops that command.
+        (None, Some(args)) if step.is_some() && entrypoint().is_empty() => {
+            default_args().into_iter().chain(args).collect()
+        }
         (None, Some(args)) => entrypoint().into_iter().chain(args).collect(),
         (None, None) => entrypoint().into_iter().chain(default_args()).collect(),
     };
@@ -345,4 +350,52 @@ fn working_directory(container: &Container, image: &Image, is_step: bool) -> Str
     let base = if is_step && own.is_some() { "/workspace" } else { "/" };
     let directory = own.or(of_image.filter(|dir| !dir.is_empty())).unwrap_or("/");
     Path::new(base).join(directory).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The command line of a container, with what its image says; as a step or as a container of a plain Pod.
+    fn line(container: &str, of_image: &str, is_step: bool) -> String {
+        let container: Container =
+            serde_json::from_str(&format!(r#"{{"name": "c", {container}}}"#)).expect("a container");
+        let config = format!(
+            r#"{{"architecture": "amd64", "os": "linux", "config": {of_image},
+                 "rootfs": {{"type": "layers", "diff_ids": []}}}}"#
+        );
+        let image = Image {
+            rootfs: crate::plan::Rootfs::Host,
+            config: serde_json::from_str(&config).expect("an image configuration"),
+            passwd: String::new(),
+            group: String::new(),
+        };
+        let step: PlannedStep =
+            serde_json::from_str(r#"{"name": "s", "container": "c"}"#).expect("a planned step");
+        command_line(&container, is_step.then_some((0, &step)), &image, &Environment::default())
+            .map_or_else(|error| error.to_string(), |line| line.join(" "))
+    }
+
+    #[test]
+    fn arguments_follow_the_entrypoint_of_the_image_and_in_steps_its_command_when_there_is_no_entrypoint() {
+        let (both, cmd, entrypoint) = (
+            r#"{"Entrypoint": ["tini"], "Cmd": ["sh"]}"#,
+            r#"{"Cmd": ["sh"]}"#,
+            r#"{"Entrypoint": ["tini"], "Cmd": []}"#,
+        );
+        let args = r#""args": ["-c", "id"]"#;
+        for (container, of_image, as_step, in_pod) in [
+            (args, cmd, "sh -c id", "-c id"),
+            (args, both, "tini -c id", "tini -c id"),
+            (args, entrypoint, "tini -c id", "tini -c id"),
+            (r#""args": []"#, cmd, "sh", "sh"),
+            (r#""args": []"#, both, "tini sh", "tini sh"),
+            (r#""command": ["cat"], "args": ["-c", "id"]"#, both, "cat -c id", "cat -c id"),
+            (r#""command": ["cat"]"#, cmd, "cat", "cat"),
+            (r#""args": []"#, "{}", "no command specified", "no command specified"),
+        ] {
+            assert_eq!(line(container, of_image, true), as_step, "step: {container} {of_image}");
+            assert_eq!(line(container, of_image, false), in_pod, "Pod: {container} {of_image}");
+        }
+    }
 }
