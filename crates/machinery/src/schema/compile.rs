@@ -31,7 +31,7 @@ pub(super) fn compile(schema: &Value) -> Result<Structural, SchemaError> {
     let mut compiler = Compiler { root: &annotated, definitions, nodes: Vec::new(), known: BTreeMap::new() };
     let root = compiler.node(&annotated, "")?;
     compiler.make_object(root)?;
-    Ok(Structural { nodes: compiler.nodes, root })
+    Ok(Structural { nodes: compiler.nodes, root, any_case: false })
 }
 
 /// The definitions of a schema document, wherever they are kept.

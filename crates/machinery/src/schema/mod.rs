@@ -28,6 +28,7 @@ pub(crate) use validate::identity;
 pub struct Structural {
     nodes: Vec<Node>,
     root: NodeId,
+    any_case: bool,
 }
 
 /// Why a schema cannot be compiled.
@@ -48,6 +49,13 @@ impl Structural {
     /// A `$ref` points nowhere, or a pattern does not compile.
     pub fn compile(schema: &Value) -> Result<Self, SchemaError> {
         compile::compile(schema)
+    }
+
+    /// The same schema for objects that Go's `encoding/json` reads in the original: a field may be spelled in any
+    /// case outside the object's metadata, and [`Self::prune`] gives it the case of the schema.
+    #[must_use]
+    pub fn in_any_case(self) -> Self {
+        Self { any_case: true, ..self }
     }
 
     /// Removes unknown fields and returns their paths, such as `spec.tasks[0].x`, sorted.

@@ -1,8 +1,8 @@
-//! Removes the fields that a schema does not know, and says which.
+//! Removes the fields that a schema does not know, and says which; where any case will do, sets the case right first.
 //! Invariant: `apiVersion`, `kind` and the known fields of `metadata` stay, at the root and in embedded objects.
 //! Source: `k8s.io/apiextensions-apiserver` `schema/pruning`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::Structural;
 use super::node::Node;
@@ -28,6 +28,9 @@ impl Pruner<'_> {
         }
         match value {
             Value::Object(fields) => {
+                if self.schema.any_case && !node.preserve_unknown && !self.in_metadata() {
+                    respell(fields, node);
+                }
                 let mut gone = Vec::new();
                 for (key, value) in fields.iter_mut() {
                     let before = self.path.len();
@@ -59,6 +62,29 @@ impl Pruner<'_> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Whether this is the object's own metadata, which Kubernetes reads case-sensitively.
+    fn in_metadata(&self) -> bool {
+        self.path.split(['.', '[']).next() == Some("metadata")
+    }
+}
+
+/// Gives fields that the schema knows in another case only that case; the right spelling wins over others.
+fn respell(fields: &mut Map<String, Value>, node: &Node) {
+    let known = |key: &str| node.properties.contains_key(key);
+    let other = |key: &str| node.properties.keys().find(|name| name.eq_ignore_ascii_case(key));
+    let wrong: Vec<(String, String)> = fields
+        .keys()
+        .filter(|key| node.additional.is_none() && !known(key))
+        .filter_map(|key| Some((key.clone(), other(key)?.clone())))
+        .collect();
+    for (key, name) in wrong {
+        if !fields.contains_key(&name)
+            && let Some(value) = fields.remove(&key)
+        {
+            fields.insert(name, value);
         }
     }
 }

@@ -74,6 +74,30 @@ fn unknown_fields_are_removed_and_named_by_path() {
 }
 
 #[test]
+fn where_any_case_will_do_fields_get_the_case_of_the_schema_and_the_right_spelling_wins() {
+    let object = json!({
+        "metadata": {"Name": "a"},
+        "Spec": {
+            "steps": [{"Name": "a", "INNER": {"nAme": "b", "y": 2}}, {"name": "b", "NAME": "c"}],
+            "Labels": {"K": "v"}, "open": {"Steps": 1},
+        },
+    });
+    let (mut strict, mut any) = (object.clone(), object);
+    assert_eq!(tasks().prune(&mut strict), ["Spec", "metadata.Name"]);
+    assert_eq!(
+        tasks().in_any_case().prune(&mut any),
+        ["metadata.Name", "spec.steps[0].inner.y", "spec.steps[1].NAME"]
+    );
+    assert_eq!(
+        any,
+        json!({"metadata": {}, "spec": {
+            "steps": [{"name": "a", "inner": {"name": "b"}}, {"name": "b"}],
+            "labels": {"K": "v"}, "open": {"Steps": 1},
+        }})
+    );
+}
+
+#[test]
 fn defaults_fill_absent_fields_and_nulls_are_dropped_unless_admitted() {
     let mut object = json!({"metadata": {"creationTimestamp": null, "name": null}, "spec": {"labels": null,
         "steps": [{"name": "a"}, {"name": "b", "retries": null, "inner": {"name": "c"}}]}});
