@@ -13,7 +13,6 @@ mod filter;
 mod handlers;
 mod negotiate;
 pub mod pki;
-mod protobuf;
 mod query;
 mod registry;
 mod request_info;

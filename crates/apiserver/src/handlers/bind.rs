@@ -21,7 +21,7 @@ pub(crate) async fn bind(call: &Call<'_>, place: &Place<'_>) -> Result<Response<
     let kind = place.kind();
     let content_type = call.header(CONTENT_TYPE);
     let format = negotiate::body(content_type)
-        .ok_or_else(|| input::unsupported(content_type, "application/json, application/yaml"))?;
+        .ok_or_else(|| input::unsupported(content_type, input::accepted(true)))?;
     let binding = input::decode_body(format, &call.body)?.value;
     let node = meta::text(&binding, &["target", "name"]).filter(|node| !node.is_empty());
     let node =

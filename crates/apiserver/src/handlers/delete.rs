@@ -159,7 +159,7 @@ fn options(call: &Call<'_>) -> Result<Options, StatusError> {
     } else {
         let content_type = call.header(CONTENT_TYPE);
         let format = negotiate::body(content_type)
-            .ok_or_else(|| input::unsupported(content_type, "application/json, application/yaml"))?;
+            .ok_or_else(|| input::unsupported(content_type, input::accepted(true)))?;
         input::decode_body(format, &call.body)?.value
     };
     let text = |path: &[&str]| meta::text(&body, path).filter(|text| !text.is_empty()).map(str::to_owned);

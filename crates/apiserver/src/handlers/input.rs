@@ -4,12 +4,11 @@
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use machinery::apply::Writer;
 use machinery::decode::{self, Decoded};
-use machinery::meta;
 use machinery::status::{Reason, StatusError};
+use machinery::{meta, protobuf};
 use serde_json::Value;
 
 use crate::negotiate::{self, BodyFormat};
-use crate::protobuf;
 use crate::query::FieldValidation;
 use crate::router::{Call, Place};
 use crate::strategy;
@@ -20,14 +19,24 @@ const FIELD_MANAGER_CHARS_MAX: usize = 128;
 /// The object in the body of a POST or PUT, in the request's version.
 pub(super) fn object(call: &Call<'_>, place: &Place<'_>) -> Result<Value, StatusError> {
     let content_type = call.header(CONTENT_TYPE);
-    let format = negotiate::body(content_type).ok_or_else(|| {
-        let accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
-        unsupported(content_type, accepted)
-    })?;
+    // Custom kinds have no protobuf form.
+    let builtin = place.served.row().builtin;
+    let format = negotiate::body(content_type)
+        .filter(|format| *format != BodyFormat::Protobuf || builtin)
+        .ok_or_else(|| unsupported(content_type, accepted(builtin)))?;
     let mut decoded = decode_body(format, &call.body)?;
     identify(place, &mut decoded.value)?;
     screen(call, place, &mut decoded)?;
     Ok(decoded.value)
+}
+
+/// The formats in which objects are read.
+pub(super) fn accepted(builtin: bool) -> &'static str {
+    if builtin {
+        "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    } else {
+        "application/json, application/yaml"
+    }
 }
 
 /// 415, which names what would be read.
@@ -44,7 +53,7 @@ pub(super) fn decode_body(format: BodyFormat, body: &[u8]) -> Result<Decoded, St
     let decoded = match format {
         BodyFormat::Json => decode::json(body),
         BodyFormat::Yaml => decode::yaml(body),
-        BodyFormat::Protobuf => return protobuf(body),
+        BodyFormat::Protobuf => protobuf::decode(body),
     };
     let decoded = decoded.map_err(|error| {
         StatusError::bad_request(format!("the object provided is unrecognized: {}", error.message))
@@ -53,17 +62,6 @@ pub(super) fn decode_body(format: BodyFormat, body: &[u8]) -> Result<Decoded, St
         return Err(StatusError::bad_request("the object provided is unrecognized: it is no JSON object"));
     }
     Ok(decoded)
-}
-
-fn protobuf(body: &[u8]) -> Result<Decoded, StatusError> {
-    let value = protobuf::decode(body).map_err(|error| {
-        let reason = match error {
-            protobuf::Error::Malformed(_) => Reason::BadRequest,
-            protobuf::Error::Kind(_) | protobuf::Error::Field { .. } => Reason::UnsupportedMediaType,
-        };
-        StatusError::new(reason, error.to_string())
-    })?;
-    Ok(Decoded { value, duplicates: Vec::new() })
 }
 
 /// Checks the kind, version, name and namespace of a body against the URL, and fills in what was left out.

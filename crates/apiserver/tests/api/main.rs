@@ -5,6 +5,7 @@ mod discovery;
 mod lists;
 mod logs;
 mod objects;
+mod protobuf;
 mod watches;
 mod workspaces;
 mod world;
