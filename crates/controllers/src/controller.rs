@@ -36,17 +36,29 @@ pub(crate) enum Requeue {
     Never,
     /// After this time.
     After(Duration),
+    /// After this time; and what was decided holds for the object as it is at this revision, so that sighting it
+    /// there, which our own write causes, is no reason to decide again.
+    Known { revision: u64, after: Duration },
 }
 
 /// A key to be worked on, and when.
 pub(crate) struct Routed {
     pub(crate) key: Key,
     pub(crate) after: Duration,
+    /// The revision at which the key's own object was sighted; `None` when something else was.
+    pub(crate) revision: Option<u64>,
+}
+
+impl Routed {
+    /// The object sighted is the key's own.
+    pub(crate) fn own(seen: &Seen) -> Self {
+        Self { revision: seen.revision(), ..seen.key().into() }
+    }
 }
 
 impl From<Key> for Routed {
     fn from(key: Key) -> Self {
-        Self { key, after: Duration::ZERO }
+        Self { key, after: Duration::ZERO, revision: None }
     }
 }
 

@@ -60,6 +60,7 @@ fn finish(
     let done = match outcome {
         Ok(Requeue::Never) => Done::Settled,
         Ok(Requeue::After(delay)) => Done::After(delay),
+        Ok(Requeue::Known { revision, after }) => Done::Known { revision, after },
         Err(Failure::Conflict) => {
             tracing::debug!(controller = controller.name, %key, "it changed meanwhile; once more");
             Done::Failed

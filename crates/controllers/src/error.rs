@@ -7,8 +7,8 @@ pub(crate) enum Error {
     /// The API server refused or could not be reached.
     #[error(transparent)]
     Api(#[from] client::Error),
-    /// A child cannot be made because another object has its name.
-    #[error("create {kind} `{name}`: an object of that name belongs to somebody else")]
+    /// A child cannot be made yet because another object of its name is still going.
+    #[error("create {kind} `{name}`: another one of that name is still being deleted")]
     NameTaken {
         /// The kind of the child.
         kind: &'static str,

@@ -58,7 +58,10 @@ impl Feed {
         for subscriber in &self.subscribers {
             for routed in (subscriber.route)(change, &seen) {
                 subscriber.queue.has_room().await;
-                subscriber.queue.add_after(routed.key, routed.after);
+                match routed.revision {
+                    Some(revision) => subscriber.queue.add_seen(routed.key, revision),
+                    None => subscriber.queue.add_after(routed.key, routed.after),
+                }
             }
         }
     }

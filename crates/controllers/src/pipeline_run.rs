@@ -35,7 +35,7 @@ pub(crate) fn controller(workers: usize) -> Controller {
 
 /// A run that has ended stays as it is.
 fn own(change: Change, seen: &Seen) -> Vec<Routed> {
-    if change == Change::Gone || seen.has_ended() { Vec::new() } else { vec![seen.key().into()] }
+    if change == Change::Gone || seen.has_ended() { Vec::new() } else { vec![Routed::own(seen)] }
 }
 
 /// Of a child, only its end matters to the run, or its disappearance.

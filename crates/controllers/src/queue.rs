@@ -24,6 +24,8 @@ pub(crate) enum Done {
     Settled,
     /// It is to be handed out again after this time.
     After(Duration),
+    /// As `After`; and sightings of the key's own object up to this revision are no news.
+    Known { revision: u64, after: Duration },
     /// It failed: again, later with each failure.
     Failed,
 }
@@ -52,6 +54,10 @@ struct Entry {
     /// The timer of the key, if it has one; at most one.
     timer: Option<(Instant, u64)>,
     failures: u32,
+    /// Sightings of the key's own object up to this revision are no news.
+    known: u64,
+    /// The newest sighting of the key's own object while it is being worked on.
+    seen: u64,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -74,6 +80,12 @@ impl Queue {
     /// [`Queue::has_room`] before it reads more.
     pub(crate) fn add(&self, key: Key) {
         self.inner.lock().make_ready(&key);
+        self.work.notify_one();
+    }
+
+    /// Adds a key whose own object was sighted at this revision, unless that is known already.
+    pub(crate) fn add_seen(&self, key: Key, revision: u64) {
+        self.inner.lock().see(&key, revision);
         self.work.notify_one();
     }
 
@@ -128,13 +140,17 @@ impl Queue {
     pub(crate) fn done(&self, key: &Key, outcome: Done) {
         let mut inner = self.inner.lock();
         let Some(entry) = inner.entries.get_mut(key) else { return };
-        let again = entry.stage == Stage::RunningAgain;
+        entry.known = if let Done::Known { revision, .. } = outcome { revision } else { 0 };
+        let again = entry.stage == Stage::RunningAgain || entry.seen > entry.known;
         entry.stage = Stage::Idle;
+        entry.seen = 0;
         entry.failures = if outcome == Done::Failed { entry.failures.saturating_add(1) } else { 0 };
         let failures = entry.failures;
         match outcome {
             Done::Settled => inner.clear_timer(key),
-            Done::After(delay) => inner.set_timer(key, Instant::now() + delay, Keep::New),
+            Done::After(delay) | Done::Known { after: delay, .. } => {
+                inner.set_timer(key, Instant::now() + delay, Keep::New)
+            }
             Done::Failed => inner.set_timer(key, Instant::now() + back_off(failures), Keep::New),
         }
         // A change seen while a failure is backed off does not shorten the wait: the next attempt sees it anyway.
@@ -175,6 +191,14 @@ impl Inner {
             }
             Stage::Running => entry.stage = Stage::RunningAgain,
             Stage::Ready | Stage::RunningAgain => {}
+        }
+    }
+
+    fn see(&mut self, key: &Key, revision: u64) {
+        match self.entries.get_mut(key) {
+            Some(entry) if entry.stage == Stage::Running => entry.seen = entry.seen.max(revision),
+            Some(entry) if entry.stage == Stage::Idle && revision <= entry.known => {}
+            _ => self.make_ready(key),
         }
     }
 
@@ -276,6 +300,26 @@ mod tests {
         assert_eq!(before.elapsed().as_secs(), 60);
         queue.done(&key("a"), Done::Settled);
         assert_eq!(queue.depth(), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_we_wrote_ourselves_is_no_news_and_anything_later_is() {
+        let queue = Queue::new(10);
+        let hour = Duration::from_secs(3600);
+        queue.add_seen(key("a"), 5);
+        assert_eq!(next_now(&queue).await.as_deref(), Some("a"));
+        queue.add_seen(key("a"), 6);
+        queue.done(&key("a"), Done::Known { revision: 7, after: hour });
+        queue.add_seen(key("a"), 7);
+        assert_eq!(next_now(&queue).await, None);
+        queue.add_seen(key("a"), 8);
+        assert_eq!(next_now(&queue).await.as_deref(), Some("a"));
+        queue.add_seen(key("a"), 10);
+        queue.done(&key("a"), Done::Known { revision: 9, after: hour });
+        assert_eq!(next_now(&queue).await.as_deref(), Some("a"));
+        queue.add(key("a"));
+        queue.done(&key("a"), Done::Known { revision: 10, after: hour });
+        assert_eq!(next_now(&queue).await.as_deref(), Some("a"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -58,7 +58,8 @@ impl<'a> Place<'a> {
         for action in actions {
             let (kind, name) = (action.kind(), action.name().to_owned());
             match self.carry_out_one(run, action).await {
-                Ok(()) => {}
+                Ok(None) => {}
+                Ok(Some(refusal)) => return Ok(Some(refusal)),
                 Err(Error::Api(error)) => match refusal(kind, name, &error) {
                     Some(refusal) => return Ok(Some(refusal)),
                     None => return Err(error.into()),
@@ -69,11 +70,11 @@ impl<'a> Place<'a> {
         Ok(None)
     }
 
-    async fn carry_out_one<R: Run>(&self, run: &R, action: Action) -> Result<(), Error> {
+    async fn carry_out_one<R: Run>(&self, run: &R, action: Action) -> Result<Option<Refusal>, Error> {
         match action {
             Action::CreateVolumeClaim(claim) => {
                 match self.api::<PersistentVolumeClaim>().create(&claim).await {
-                    Ok(_) | Err(ApiError::AlreadyExists(_)) => Ok(()),
+                    Ok(_) | Err(ApiError::AlreadyExists(_)) => Ok(None),
                     Err(error) => Err(error.into()),
                 }
             }
@@ -81,24 +82,25 @@ impl<'a> Place<'a> {
             Action::CreatePod(child) => self.create_child(run, &*child).await,
             Action::DeletePod { name, uid } => {
                 self.api::<Pod>().delete_if_there(&name, &DeleteOptions::of_uid(uid)).await?;
-                Ok(())
+                Ok(None)
             }
             Action::CancelTaskRun { name, status_message } => {
                 let spec = json!({"status": "TaskRunCancelled", "statusMessage": status_message});
                 let patch = Patch::Merge(json!({"spec": spec}));
                 match self.api::<TaskRun>().patch(&name, &patch, &PatchOptions::default()).await {
                     // Gone, or complete and so immutable: there is nothing left to cancel.
-                    Ok(_) | Err(ApiError::NotFound(_) | ApiError::Invalid(_)) => Ok(()),
+                    Ok(_) | Err(ApiError::NotFound(_) | ApiError::Invalid(_)) => Ok(None),
                     Err(error) => Err(error.into()),
                 }
             }
         }
     }
 
-    /// Creates a child, or finds that an earlier turn did.
-    async fn create_child<R: Run, C: Kind>(&self, run: &R, child: &C) -> Result<(), Error> {
+    /// Creates a child, or finds that an earlier turn did. An object of that name that is somebody else's is a
+    /// refusal, unless it is going: then the name will be free.
+    async fn create_child<R: Run, C: Kind>(&self, run: &R, child: &C) -> Result<Option<Refusal>, Error> {
         match self.api::<C>().create(child).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(None),
             Err(ApiError::AlreadyExists(_)) => {}
             Err(error) => return Err(error.into()),
         }
@@ -110,9 +112,13 @@ impl<'a> Place<'a> {
             owner.controller == Some(true) && Some(&owner.uid) == run.meta().uid.as_ref()
         };
         if known.meta().owner_references.iter().flatten().any(ours) {
-            return Ok(());
+            return Ok(None);
         }
-        Err(Error::NameTaken { kind: C::KIND, name })
+        if known.meta().deletion_timestamp.is_some() {
+            return Err(Error::NameTaken { kind: C::KIND, name });
+        }
+        let message = format!("{} \"{name}\" exists and belongs to somebody else", C::RESOURCE.plural);
+        Ok(Some(Refusal { kind: C::KIND.to_owned(), name, code: 409, message }))
     }
 
     /// Writes what the plan says about the run itself, and says when to come back.
@@ -129,7 +135,7 @@ impl<'a> Place<'a> {
         if let Some(status) = plan.status {
             run.set_status(status);
             match runs.update_status(self.key.name(), &run).await {
-                Ok(_) => {}
+                Ok(mut written) => std::mem::swap(run.meta_mut(), written.meta_mut()),
                 Err(ApiError::NotFound(_)) => return Ok(Requeue::Never),
                 Err(error) => return Err(error.into()),
             }
@@ -140,7 +146,11 @@ impl<'a> Place<'a> {
         }
         Ok(match plan.requeue {
             pipeline::Requeue::Never => Requeue::Never,
-            pipeline::Requeue::At(at) => Requeue::After(self.cx.until(at).max(REQUEUE_MIN)),
+            pipeline::Requeue::At(at) => {
+                let after = self.cx.until(at).max(REQUEUE_MIN);
+                let revision = run.meta().resource_version.as_deref().and_then(|text| text.parse().ok());
+                revision.map_or(Requeue::After(after), |revision| Requeue::Known { revision, after })
+            }
         })
     }
 }

@@ -60,15 +60,26 @@ pub(crate) struct SeenStatus {
     /// When a run ended.
     #[serde(default)]
     pub(crate) completion_time: Option<IgnoredAny>,
-    /// The phase of a claim.
+    /// The phase of a claim or a Pod.
     #[serde(default)]
     pub(crate) phase: Option<String>,
+    /// What a node says about a Pod's containers.
+    #[serde(default)]
+    container_statuses: Option<IgnoredAny>,
+    /// What anybody says about an object.
+    #[serde(default)]
+    conditions: Option<IgnoredAny>,
 }
 
 impl Seen {
     /// The id of the object's cluster; empty when the server did not say.
     pub(crate) fn cluster(&self) -> &str {
         &self.metadata.annotations.0
+    }
+
+    /// The revision at which it was sighted, if the server gives numbers as it should.
+    pub(crate) fn revision(&self) -> Option<u64> {
+        self.metadata.resource_version.parse().ok()
     }
 
     /// The object's own key.
@@ -82,6 +93,13 @@ impl Seen {
         let same_group = owner.api_version.split_once('/').map_or("", |(group, _)| group) == group;
         let same = same_group && owner.kind == kind;
         same.then(|| Key::new(self.cluster(), &self.metadata.namespace, &owner.name))
+    }
+
+    /// Whether a node has said anything about a Pod.
+    pub(crate) fn is_reported(&self) -> bool {
+        let status = &self.status;
+        let phase = status.phase.as_deref().is_some_and(|phase| phase != "Pending");
+        phase || status.container_statuses.is_some() || status.conditions.is_some()
     }
 
     /// Whether its deletion was asked for.

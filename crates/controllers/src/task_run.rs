@@ -29,12 +29,13 @@ pub(crate) fn controller(workers: usize) -> Controller {
 
 /// A run that has ended stays as it is.
 fn own(change: Change, seen: &Seen) -> Vec<Routed> {
-    if change == Change::Gone || seen.has_ended() { Vec::new() } else { vec![seen.key().into()] }
+    if change == Change::Gone || seen.has_ended() { Vec::new() } else { vec![Routed::own(seen)] }
 }
 
-/// A Pod's creation is our own doing, and the turn that did it knows.
+/// A Pod's creation is our own doing, and the turn that did it knows; that a node took it says nothing yet.
 fn child(change: Change, seen: &Seen) -> Vec<Routed> {
-    if change == Change::Created {
+    let silent = change == Change::Changed && !seen.is_reported() && !seen.is_deleting();
+    if change == Change::Created || silent {
         return Vec::new();
     }
     seen.controller("tekton.dev", "TaskRun").map(Routed::from).into_iter().collect()

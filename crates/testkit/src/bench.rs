@@ -26,6 +26,8 @@ pub struct EngineFigures {
     pub creating_seconds: f64,
     /// Writes to the store for each run.
     pub writes_per_run: f64,
+    /// Processor time of this process for each run, in milliseconds: what a busy machine does not distort.
+    pub cpu_milliseconds_per_run: f64,
 }
 
 /// Runs `runs` PipelineRuns of one task with one step each, as fast as they go, on `threads` threads.
@@ -53,7 +55,7 @@ async fn measure(runs: usize) -> Result<EngineFigures, Box<dyn std::error::Error
     let mut watcher = Watcher::new(client.cluster("root").all::<PipelineRun>(), WatcherOptions::default());
     while !matches!(watcher.next().await, Ok(Followed::Complete)) {}
 
-    let (begin, first) = (Instant::now(), server.store.revision());
+    let (begin, first, cpu) = (Instant::now(), server.store.revision(), cpu_milliseconds());
     let creating = async {
         for index in 0..runs {
             pipeline_runs.create(&pipeline_run(index)?).await?;
@@ -76,20 +78,27 @@ async fn measure(runs: usize) -> Result<EngineFigures, Box<dyn std::error::Error
         Ok(begin.elapsed())
     };
     let (created, ended) = tokio::try_join!(creating, ending)?;
-    let writes = server.store.revision().0 - first.0;
+    let (writes, cpu) = (server.store.revision().0 - first.0, cpu_milliseconds() - cpu);
     handle.stop(Duration::from_secs(10)).await;
-    Ok(figures(runs, created, ended, writes))
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are far below 2^52")]
-fn figures(runs: usize, created: Duration, ended: Duration, writes: u64) -> EngineFigures {
-    EngineFigures {
+    let count = f64::from(u32::try_from(runs)?);
+    Ok(EngineFigures {
         runs,
         seconds: ended.as_secs_f64(),
-        runs_per_second: runs as f64 / ended.as_secs_f64(),
+        runs_per_second: count / ended.as_secs_f64(),
         creating_seconds: created.as_secs_f64(),
-        writes_per_run: writes as f64 / runs as f64,
-    }
+        writes_per_run: f64::from(u32::try_from(writes)?) / count,
+        cpu_milliseconds_per_run: cpu / count,
+    })
+}
+
+/// Processor time of this process so far, in milliseconds; zero where the kernel does not say.
+fn cpu_milliseconds() -> f64 {
+    /// The kernel counts in hundredths of a second.
+    const TICK_MILLISECONDS: f64 = 10.0;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The fields after the command's closing parenthesis begin with the third; user and system time are 14 and 15.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * TICK_MILLISECONDS
 }
 
 fn pipeline_run(index: usize) -> Result<PipelineRun, serde_json::Error> {

@@ -2,7 +2,6 @@
 //! Time passes only while everybody waits, so an hour's timeout costs nothing.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,11 +44,7 @@ pub struct World {
 ///
 /// # Panics
 /// When the story or a checker does.
-pub fn simulate<F, Fut>(seed: u64, odds: Odds, story: F)
-where
-    F: FnOnce(World) -> Fut,
-    Fut: Future<Output = World>,
-{
+pub fn simulate(seed: u64, odds: Odds, story: impl AsyncFnOnce(World) -> World) {
     eprintln!("seed {seed}");
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();

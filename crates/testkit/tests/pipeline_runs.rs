@@ -16,7 +16,7 @@ fn pipeline_run(spec: &str) -> String {
 fn run(spec: &str) -> Value {
     let yaml = pipeline_run(spec);
     let (sender, receiver) = std::sync::mpsc::channel();
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", &yaml).await;
         sender.send(world.ended("root", "PipelineRun", "p").await).unwrap();
         world
@@ -29,7 +29,7 @@ fn run(spec: &str) -> Value {
 fn run_and_stop(spec: &str, playing: usize, status: &'static str) -> (Value, Vec<String>) {
     let yaml = pipeline_run(spec);
     let (sender, receiver) = std::sync::mpsc::channel();
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", &yaml).await;
         world.until("the pods are played", async |world| world.node.playing() == playing).await;
         let runs = world.api("root", "PipelineRun", "tekton.dev/v1", "default");
@@ -123,7 +123,7 @@ fn a_task_with_retries_is_tried_again() {
 fn a_run_past_its_time_limit_ends_and_its_tasks_are_cancelled() {
     let (sender, receiver) = std::sync::mpsc::channel();
     let yaml = pipeline_run(&("timeouts: {pipeline: 2m}\n".to_owned() + &tasks(&[task("a", "hang", "")])));
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", &yaml).await;
         let run = world.ended("root", "PipelineRun", "p").await;
         let child = world.ended("root", "TaskRun", "p-a").await;
@@ -170,7 +170,7 @@ fn stopping_with_finally_lets_running_tasks_end() {
 fn a_pending_run_makes_nothing_until_it_is_released() {
     let yaml =
         pipeline_run(&("status: PipelineRunPending\n".to_owned() + &tasks(&[task("a", "exit 0", "")])));
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", &yaml).await;
         world.pass(Duration::from_secs(7200)).await;
         assert_eq!(task_runs(&world).await, Vec::<String>::new());
@@ -210,7 +210,7 @@ spec:
     volumeClaimTemplate:
       spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 ";
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", text).await;
         let run = world.ended("root", "PipelineRun", "p").await;
         assert_eq!(World::verdict(&run), "True Succeeded", "{run:#}");

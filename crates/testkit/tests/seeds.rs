@@ -1,6 +1,7 @@
 //! The same story from many seeds, with everything going wrong that can: conflicts, lost connections and answers,
 //! cut watches, and controllers that crash at random moments. It must end as it does in a calm world.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use testkit::{Odds, World, simulate};
@@ -43,21 +44,33 @@ metadata: {name: slow}
 spec: {timeout: 60s, taskSpec: {steps: [{name: one, image: fake, script: hang}]}}
 ";
 
-#[test]
-fn task_runs_end_as_in_a_calm_world_whatever_goes_wrong() {
+/// Runs one story for every seed, and sees to it that something went wrong.
+fn in_rough_worlds(story: impl AsyncFn(World) -> World) {
+    let injected = AtomicU64::new(0);
     for seed in seeds() {
-        simulate(seed, Odds::rough(), |mut world| async move {
-            world.apply("root", TASK_RUNS).await;
-            crash_sometimes(&mut world).await;
-            let mut verdicts = Vec::new();
-            for name in ["good", "bad", "slow"] {
-                let run = world.ended("root", "TaskRun", name).await;
-                verdicts.push(World::verdict(&run));
-            }
-            assert_eq!(verdicts, ["True Succeeded", "False StepFailed", "False TaskRunTimeout"], "seed {seed}");
+        simulate(seed, Odds::rough(), async |world| {
+            let world = story(world).await;
+            injected.fetch_add(world.faults.injected(), Ordering::Relaxed);
             world
         });
     }
+    assert!(injected.into_inner() > 0, "nothing went wrong");
+}
+
+#[test]
+fn task_runs_end_as_in_a_calm_world_whatever_goes_wrong() {
+    in_rough_worlds(async |mut world| {
+        world.apply("root", TASK_RUNS).await;
+        crash_sometimes(&mut world).await;
+        let mut verdicts = Vec::new();
+        for name in ["good", "bad", "slow"] {
+            let run = world.ended("root", "TaskRun", name).await;
+            verdicts.push(World::verdict(&run));
+        }
+        let expected = ["True Succeeded", "False StepFailed", "False TaskRunTimeout"];
+        assert_eq!(verdicts, expected, "seed {}", world.seed);
+        world
+    });
 }
 
 const PIPELINE_RUN: &str = "
@@ -90,14 +103,12 @@ spec:
 
 #[test]
 fn a_pipeline_run_ends_as_in_a_calm_world_whatever_goes_wrong() {
-    for seed in seeds() {
-        simulate(seed, Odds::rough(), |mut world| async move {
-            world.apply("root", PIPELINE_RUN).await;
-            crash_sometimes(&mut world).await;
-            let run = world.ended("root", "PipelineRun", "p").await;
-            assert_eq!(World::verdict(&run), "True Completed", "seed {seed}: {run:#}");
-            assert_eq!(run["status"]["results"][0]["value"], "12", "seed {seed}");
-            world
-        });
-    }
+    in_rough_worlds(async |mut world| {
+        world.apply("root", PIPELINE_RUN).await;
+        crash_sometimes(&mut world).await;
+        let run = world.ended("root", "PipelineRun", "p").await;
+        assert_eq!(World::verdict(&run), "True Completed", "seed {}: {run:#}", world.seed);
+        assert_eq!(run["status"]["results"][0]["value"], "12", "seed {}", world.seed);
+        world
+    });
 }

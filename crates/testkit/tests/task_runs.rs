@@ -31,7 +31,7 @@ spec:
 fn outcome(spec: &str, script: &str) -> (String, Value) {
     let (sender, receiver) = std::sync::mpsc::channel();
     let yaml = task_run("r", spec, script);
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         world.apply("root", &yaml).await;
         let run = world.ended("root", "TaskRun", "r").await;
         sender.send((World::verdict(&run), run)).unwrap();
@@ -72,7 +72,7 @@ fn a_step_that_never_ends_is_stopped_by_the_runs_time_limit() {
 
 #[test]
 fn a_pending_run_starts_when_it_is_released() {
-    simulate(2, Odds::default(), |mut world| async move {
+    simulate(2, Odds::default(), async move |mut world| {
         world.apply("root", &task_run("r", "status: TaskRunPending", "exit 0")).await;
         world.pass(Duration::from_secs(600)).await;
         assert!(!world.stored().await.iter().any(|object| object.starts_with("/pods")));
@@ -87,7 +87,7 @@ fn a_pending_run_starts_when_it_is_released() {
 
 #[test]
 fn a_cancelled_run_takes_its_pod_along() {
-    simulate(3, Odds::default(), |mut world| async move {
+    simulate(3, Odds::default(), async move |mut world| {
         world.apply("root", &task_run("r", "", "hang")).await;
         world.until("a pod is played", async |world| world.node.playing() == 1).await;
         let runs = world.api("root", "TaskRun", "tekton.dev/v1", "default");
@@ -105,7 +105,7 @@ fn a_deleted_run_takes_its_pod_along_in_every_propagation_but_orphan() {
     for (policy, pods_left) in
         [(Propagation::Background, 0), (Propagation::Foreground, 0), (Propagation::Orphan, 1)]
     {
-        simulate(4, Odds::default(), |mut world| async move {
+        simulate(4, Odds::default(), async move |mut world| {
             world.apply("root", &task_run("r", "", "hang")).await;
             world.until("a pod is played", async |world| world.node.playing() == 1).await;
             let run = world.run("root", "TaskRun", "r").await;
@@ -127,7 +127,7 @@ fn a_deleted_run_takes_its_pod_along_in_every_propagation_but_orphan() {
 
 #[test]
 fn a_namespace_goes_with_everything_in_it() {
-    simulate(5, Odds::default(), |mut world| async move {
+    simulate(5, Odds::default(), async move |mut world| {
         let namespaces = world.api("root", "Namespace", "v1", "");
         let named = |name: &str| {
             client::Dynamic(json!({
@@ -151,7 +151,7 @@ fn a_namespace_goes_with_everything_in_it() {
 
 #[test]
 fn a_claim_is_bound_and_a_deleted_default_account_comes_back() {
-    simulate(6, Odds::default(), |mut world| async move {
+    simulate(6, Odds::default(), async move |mut world| {
         world
             .apply(
                 "root",
@@ -177,7 +177,7 @@ spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 
 #[test]
 fn an_event_goes_an_hour_after_it_was_last_seen() {
-    simulate(7, Odds::default(), |mut world| async move {
+    simulate(7, Odds::default(), async move |mut world| {
         world.apply("root", &task_run("r", "", "exit 0")).await;
         world.ended("root", "TaskRun", "r").await;
         world.pass(Duration::from_secs(30)).await;

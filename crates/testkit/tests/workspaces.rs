@@ -23,7 +23,7 @@ async fn make_workspace(world: &World, parent: &str, name: &str) {
 
 #[test]
 fn runs_of_one_name_in_many_workspaces_do_not_meet() {
-    simulate(1, Odds::default(), |mut world| async move {
+    simulate(1, Odds::default(), async move |mut world| {
         for index in 0..5 {
             make_workspace(&world, "root", &format!("w{index}")).await;
             world.apply(&format!("root:w{index}"), RUN).await;
@@ -38,7 +38,7 @@ fn runs_of_one_name_in_many_workspaces_do_not_meet() {
 
 #[test]
 fn a_workspace_goes_with_everything_below_it() {
-    simulate(2, Odds::default(), |mut world| async move {
+    simulate(2, Odds::default(), async move |mut world| {
         make_workspace(&world, "root", "a").await;
         make_workspace(&world, "root:a", "b").await;
         let before = world.stored().await.len();

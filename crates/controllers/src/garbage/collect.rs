@@ -44,7 +44,8 @@ pub(crate) fn controller() -> Controller {
 }
 
 fn route(change: Change, seen: &Seen) -> Vec<Routed> {
-    let sweep = |after| Routed { key: Key::new(seen.cluster(), &seen.metadata.namespace, ""), after };
+    let sweep =
+        |after| Routed { key: Key::new(seen.cluster(), &seen.metadata.namespace, ""), after, revision: None };
     let held = || seen.metadata.finalizers.iter().any(|name| name == FOREGROUND || name == ORPHAN);
     match change {
         Change::Gone => vec![sweep(GATHER)],
@@ -58,7 +59,11 @@ fn route(change: Change, seen: &Seen) -> Vec<Routed> {
 fn look_at(seen: &Seen, owner: &OwnerReference) -> Routed {
     let parts = [owner.api_version.as_str(), &owner.kind, &owner.name, &owner.uid];
     let name = parts.join(&SEPARATOR.to_string());
-    Routed { key: Key::new(seen.cluster(), &seen.metadata.namespace, &name), after: LOOK_AT_OWNER }
+    Routed {
+        key: Key::new(seen.cluster(), &seen.metadata.namespace, &name),
+        after: LOOK_AT_OWNER,
+        revision: None,
+    }
 }
 
 async fn reconcile(cx: &Cx, key: &Key) -> Result<Requeue, Error> {
