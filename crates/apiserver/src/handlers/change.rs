@@ -133,8 +133,7 @@ fn prepare(
         }
     }
     if part == Part::Main && meta::spec_changed(old, &new, false) {
-        (kind.storage.validate)(&new, Some(old))
-            .map_err(|rejection| errors::of_rejection(kind, name, rejection))?;
+        create::rules(kind, &new, Some(old))?;
     }
     if !wanted.managed {
         let time = call.inner.now_seconds();

@@ -145,7 +145,17 @@ fn admit(place: &Place<'_>, new: &Value) -> Result<(), Refusal> {
     if !wrong.is_empty() {
         return Err(errors::invalid(kind, name, &wrong).into());
     }
-    (kind.storage.validate)(new, None).map_err(|rejection| errors::of_rejection(kind, name, rejection).into())
+    rules(kind, new, None)
+}
+
+/// What the kind itself asks of an object, and what Tekton asks across its fields: variables and graphs.
+pub(super) fn rules(kind: &Kind, new: &Value, old: Option<&Value>) -> Result<(), Refusal> {
+    (kind.storage.validate)(new, old)
+        .and_then(|()| {
+            let is_tekton = kind.row.group == "tekton.dev";
+            if is_tekton { pipeline::admission::validate(kind.row.plural, new) } else { Ok(()) }
+        })
+        .map_err(|rejection| errors::of_rejection(kind, meta::name(new), rejection).into())
 }
 
 /// What names of a kind look like.

@@ -28,7 +28,7 @@ fn memory() {
 
 fn fork_bomb() {
     let limits = Limits { pids: Some(64), ..Limits::default() };
-    let bundle = Bundle::script("bomb() { bomb | bomb & }; bomb; sleep 1000").limited(limits);
+    let bundle = Bundle::script("bomb() { bomb | bomb & }; bomb & exec sleep 1000").limited(limits);
     let (mut running, ..) = bundle.start().unwrap();
     assert!(!running.wait_ended(Some(std::time::Duration::from_millis(300))).unwrap());
     assert!(bundle.group().processes().len() <= 64);
