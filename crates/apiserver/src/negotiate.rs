@@ -112,6 +112,16 @@ fn projection(range: &MediaRange<'_>) -> Option<Projection> {
     }
 }
 
+/// Whether a client asks for the OpenAPI v2 document as protobuf and nothing else.
+pub(crate) fn is_open_api_protobuf(accept: Option<&str>) -> bool {
+    let ranges = ranges(accept.unwrap_or(""));
+    let is_protobuf = |range: &MediaRange<'_>| {
+        let media = range.media;
+        media.starts_with("application/com.github.proto-openapi.spec.v2") && media.ends_with("+protobuf")
+    };
+    ranges.first().is_some_and(is_protobuf) && !ranges.iter().any(|range| encoding(range.media).is_some())
+}
+
 /// Agrees on the form of a discovery document; `None` is a 406.
 pub(crate) fn discovery(accept: Option<&str>) -> Option<Discovery> {
     let accept = accept.unwrap_or("").trim();

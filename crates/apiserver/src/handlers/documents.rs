@@ -1,5 +1,6 @@
 //! Health, version, discovery and OpenAPI: what a client asks before it asks for objects.
 
+use bytes::Bytes;
 use http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH, LOCATION, VARY,
 };
@@ -13,6 +14,11 @@ use crate::negotiate::{self, Discovery};
 use crate::request_info::{RequestInfo, Route};
 use crate::respond::{self, Refusal};
 use crate::router::Call;
+
+/// `openapi.v2.Document` of gnostic with `swagger: "2.0"`, `info: {title: "Kubernetes", version: "unversioned"}` and
+/// nothing else. Only kubectl asks for this form, and only about kinds that the v3 documents do not have; from a
+/// document without them it goes on to say that there is no such kind.
+const OPEN_API_V2_PROTOBUF: &[u8] = b"\x0a\x032.0\x12\x19\x0a\x0aKubernetes\x12\x0bunversioned";
 
 /// `/livez`, `/readyz`, `/healthz`.
 pub(crate) fn health(call: &Call<'_>) -> Response<Body> {
@@ -53,6 +59,10 @@ fn go_arch() -> &'static str {
 /// Discovery and OpenAPI documents.
 pub(crate) fn documents(call: &Call<'_>, info: &RequestInfo) -> Result<Response<Body>, Refusal> {
     match &info.route {
+        Route::OpenApiV2 if negotiate::is_open_api_protobuf(call.header(ACCEPT)) => {
+            let content_type = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+            Ok(respond::with_type(StatusCode::OK, content_type, Bytes::from_static(OPEN_API_V2_PROTOBUF)))
+        }
         Route::OpenApiV2 => found(call, Name::OpenApiV2),
         Route::OpenApiV3Index => Ok(respond::json(StatusCode::OK, open_api_index(call, info))),
         Route::OpenApiV3(path) => open_api(call, info, path),

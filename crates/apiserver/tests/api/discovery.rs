@@ -64,3 +64,22 @@ async fn open_api_links_keep_the_workspace_and_are_immutable_by_hash() {
     let stale = world.raw("GET", "/clusters/root/openapi/v3/apis/tekton.dev/v1?hash=OLD", "", "").await;
     assert_eq!((stale.status().as_u16(), stale.headers()["location"].to_str().unwrap()), (301, url));
 }
+
+#[tokio::test]
+async fn kubectl_can_read_open_api_v2_and_finds_no_kind_that_is_not_served() {
+    let world = World::new();
+    for (accept, content_type) in [
+        ("*/*", "application/json"),
+        ("application/json,application/com.github.proto-openapi.spec.v2@v1.0+protobuf", "application/json"),
+        (
+            "application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+            "application/com.github.proto-openapi.spec.v2.v1.0+protobuf",
+        ),
+    ] {
+        let response = world.raw("GET", "/openapi/v2", &format!("accept: {accept}"), "").await;
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &content_type.parse().unwrap())
+        );
+    }
+}
