@@ -95,7 +95,7 @@ async fn look_up(place: &Place<'_>, observed: &mut Observed, needs: Vec<Need>) -
                 observed.tasks.insert(name, task);
             }
             // A PipelineRun refers to neither; if they are asked for all the same, the rounds run out.
-            Need::Pod(_) | Need::ServiceAccount(_) => {}
+            Need::Pod(_) | Need::ServiceAccount(_) | Need::Secrets(_) => {}
         }
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use api::tekton::v1::{TaskRun, TaskRunStatus};
 use client::{BoxFuture, Kind};
-use k8s_openapi::api::core::v1::Pod;
-use pipeline::Need;
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use pipeline::task_run::{Observed, decide, pod_name};
+use pipeline::{Lookup, Need};
 
 use crate::controller::{Controller, Cx, Requeue, Routed, Source};
 use crate::error::Error;
@@ -84,9 +84,23 @@ async fn look_up(place: &Place<'_>, observed: &mut Observed, needs: Vec<Need>) -
             Need::Task(name) => observed.task = place.look_up(&name).await?,
             Need::Pod(name) => observed.pod = place.look_up(&name).await?,
             Need::ServiceAccount(name) => observed.service_account = place.look_up(&name).await?,
+            Need::Secrets(names) => {
+                for name in names {
+                    let secret = without_data(place.look_up(&name).await?);
+                    observed.secrets.insert(name, secret);
+                }
+            }
             // A TaskRun refers to no Pipeline; if it is asked for all the same, the rounds run out.
             Need::Pipeline(_) => {}
         }
     }
     Ok(())
+}
+
+/// What a decision may know of a Secret; the rest is not kept, so that no message or log can hold it.
+fn without_data(secret: Lookup<Secret>) -> Lookup<Secret> {
+    match secret {
+        Lookup::Found(secret) => Lookup::Found(Secret { data: None, string_data: None, ..secret }),
+        other => other,
+    }
 }

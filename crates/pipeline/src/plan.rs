@@ -43,6 +43,8 @@ pub enum Need {
     Pod(String),
     /// The ServiceAccount of this name.
     ServiceAccount(String),
+    /// The Secrets of these names; their data does not matter.
+    Secrets(Vec<String>),
 }
 
 /// One thing to do in the run's namespace.

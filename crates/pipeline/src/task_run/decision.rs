@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use types::GoDuration;
 
 use super::observed::{Observed, pod_name};
-use super::{Plan, pod, spec, status};
+use super::{Plan, credentials, pod, spec, status};
 use crate::conditions::{self, Verdict, event_of_change};
 use crate::metadata;
 use crate::plan::{Action, Event, EventType, Lookup, MetadataPatch, Need, Requeue};
@@ -246,16 +246,9 @@ impl<'a> Decision<'a> {
                 return Ok(());
             }
         };
-        if let Some(name) = self.own_service_account() {
-            match &observed.service_account {
-                Lookup::NotLookedUp => return Err(Need::ServiceAccount(name)),
-                Lookup::Missing => {
-                    let missing = format!("translating TaskSpec to Pod: serviceaccounts {name:?} not found");
-                    self.pod_creation_failed(&missing);
-                    return Ok(());
-                }
-                Lookup::Found(_) => {}
-            }
+        if let Some(message) = credentials::problem(observed)? {
+            self.pod_creation_failed(&message);
+            return Ok(());
         }
         let params = spec::params(self.run, &task_spec.params).unwrap_or_default();
         let bindings = spec::bindings(self.run, &params);
@@ -285,10 +278,6 @@ impl<'a> Decision<'a> {
             return Err(spec::Stop::Fail(self.pod_creation_failure(&message)));
         }
         Ok(task_spec)
-    }
-
-    fn own_service_account(&self) -> Option<String> {
-        self.run.spec.service_account_name.clone().filter(|name| !name.is_empty() && name != "default")
     }
 
     /// The run as it will be after the metadata of this plan is written.

@@ -3,6 +3,7 @@
 //! Invariant: a Pod's name derives from run and attempt, so deciding twice plans nothing new.
 //! Start at [`decide`].
 
+mod credentials;
 mod decision;
 mod observed;
 mod pod;

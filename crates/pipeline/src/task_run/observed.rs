@@ -1,7 +1,9 @@
 //! What must be known of a TaskRun to decide about it.
 
+use std::collections::BTreeMap;
+
 use api::tekton::v1::{Task, TaskRun};
-use k8s_openapi::api::core::v1::{Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Pod, Secret, ServiceAccount};
 
 use crate::names;
 use crate::plan::{Lookup, Refusal};
@@ -15,8 +17,10 @@ pub struct Observed {
     pub task: Lookup<Task>,
     /// The Pod of the current attempt, named [`pod_name`]; always needed for a run that has not ended.
     pub pod: Lookup<Pod>,
-    /// The ServiceAccount that `spec.serviceAccountName` names, if that is not `default`.
+    /// The ServiceAccount that `spec.serviceAccountName` names, or `default`; needed only to make a Pod.
     pub service_account: Lookup<ServiceAccount>,
+    /// The Secrets that the ServiceAccount lists, by name and without data; needed only to make a Pod.
+    pub secrets: BTreeMap<String, Lookup<Secret>>,
     /// What the API server refused when the last plan for this run was carried out.
     pub refused: Vec<Refusal>,
 }

@@ -234,6 +234,7 @@ fn a_failed_attempt_is_put_aside_and_the_next_has_its_own_pod() {
 fn a_referenced_task_is_looked_up_once_and_gives_its_labels() {
     let spec = json!({ "taskRef": { "name": "build", "kind": "Task" }, "serviceAccountName": "robot" });
     let mut story = Story::of(spec);
+    story.observed.service_account = Lookup::NotLookedUp;
     story.decide();
     story.observed.task = Lookup::Found(serde_json::from_value(json!({
         "metadata": { "name": "build", "labels": { "team": "a" } },
@@ -254,6 +255,92 @@ fn a_referenced_task_is_looked_up_once_and_gives_its_labels() {
         again after 1h
     "#]]);
     assert_eq!(story.pod().spec.as_ref().unwrap().containers[0].args.as_ref().unwrap()[0], "build");
+}
+
+#[test]
+fn credentials_of_the_service_account_are_not_ignored() {
+    for (secret, told) in [
+        (
+            json!({"type": "Opaque"}),
+            expect![[r#"
+            needs ServiceAccount("default")
+            needs Secrets(["a"])
+            create Pod run-pod
+            status Unknown Pending: Pending
+            event Normal Started
+            event Normal Pending
+            again after 1h
+            again after 1h
+        "#]],
+        ),
+        (
+            json!({"type": "kubernetes.io/basic-auth"}),
+            expect![[r#"
+            needs ServiceAccount("default")
+            needs Secrets(["a"])
+            create Pod run-pod
+            status Unknown Pending: Pending
+            event Normal Started
+            event Normal Pending
+            again after 1h
+            again after 1h
+        "#]],
+        ),
+        (
+            json!({"type": "kubernetes.io/basic-auth", "metadata": {"annotations": {"tekton.dev/docker-0": "x"}}}),
+            expect![[r#"
+                needs ServiceAccount("default")
+                needs Secrets(["a"])
+                status False PodCreationFailed: failed to create task run pod "run": a Secret with credentials in a ServiceAccount is not supported yet by Pipeline Service: secrets "a". Maybe invalid TaskSpec
+                event Normal Started
+                event Warning Failed
+            "#]],
+        ),
+        (
+            json!({"type": "kubernetes.io/ssh-auth", "metadata": {"annotations": {"tekton.dev/git-0": "x"}}}),
+            expect![[r#"
+                needs ServiceAccount("default")
+                needs Secrets(["a"])
+                status False PodCreationFailed: failed to create task run pod "run": a Secret with credentials in a ServiceAccount is not supported yet by Pipeline Service: secrets "a". Maybe invalid TaskSpec
+                event Normal Started
+                event Warning Failed
+            "#]],
+        ),
+        (
+            json!({"type": "kubernetes.io/dockerconfigjson"}),
+            expect![[r#"
+            needs ServiceAccount("default")
+            needs Secrets(["a"])
+            status False PodCreationFailed: failed to create task run pod "run": a Secret with credentials in a ServiceAccount is not supported yet by Pipeline Service: secrets "a". Maybe invalid TaskSpec
+            event Normal Started
+            event Warning Failed
+        "#]],
+        ),
+        (
+            json!(null),
+            expect![[r#"
+            needs ServiceAccount("default")
+            needs Secrets(["a"])
+            status False PodCreationFailed: failed to create task run pod "run": translating TaskSpec to Pod: secrets "a" not found. Maybe invalid TaskSpec
+            event Normal Started
+            event Warning Failed
+        "#]],
+        ),
+    ] {
+        let mut story = Story::script("echo hi");
+        story.observed.service_account = Lookup::NotLookedUp;
+        story.decide();
+        let account = json!({"metadata": {"name": "default"}, "secrets": [{"name": "a"}]});
+        story.observed.service_account = Lookup::Found(serde_json::from_value(account).unwrap());
+        story.decide();
+        let found = if secret.is_null() {
+            Lookup::Missing
+        } else {
+            Lookup::Found(serde_json::from_value(secret).unwrap())
+        };
+        story.observed.secrets.insert("a".to_owned(), found);
+        story.settle().told(&told);
+    }
 }
 
 #[test]

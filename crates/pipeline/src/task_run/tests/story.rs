@@ -34,7 +34,8 @@ impl Story {
             "spec": spec,
         }))
         .unwrap();
-        let observed = Observed { run, pod: Lookup::Missing, ..Observed::default() };
+        let (pod, service_account) = (Lookup::Missing, Lookup::Missing);
+        let observed = Observed { run, pod, service_account, ..Observed::default() };
         Self { observed, now: start(), pods_made: 0, told: String::new() }
     }
 
