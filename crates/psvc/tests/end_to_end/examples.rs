@@ -47,16 +47,24 @@ fn kubectl_creates_watches_logs_and_deletes_runs_of_every_example() {
         let created = up.ok(&["--namespace", &namespace, "create", "-f", &path, "-o", "name"]);
         let run = match created.lines().find(|line| line.contains("run.tekton.dev/")) {
             Some(run) => run.to_owned(),
-            // A Pipeline alone: `psvc run` makes a run for it, kubectl users write one.
+            // A definition alone: `psvc run` makes a run for it, kubectl users write one.
             None => {
-                let pipeline =
-                    created.lines().find_map(|line| line.strip_prefix("pipeline.tekton.dev/")).unwrap();
+                let (kind, name) = created
+                    .lines()
+                    .find_map(|line| Some(("Pipeline", line.strip_prefix("pipeline.tekton.dev/")?)))
+                    .or_else(|| {
+                        created
+                            .lines()
+                            .find_map(|line| Some(("Task", line.strip_prefix("task.tekton.dev/")?)))
+                    })
+                    .unwrap_or_else(|| panic!("{file} holds nothing to run"));
+                let lower = kind.to_lowercase();
                 let text = format!(
-                    "apiVersion: tekton.dev/v1\nkind: PipelineRun\nmetadata: {{name: made}}\nspec: {{pipelineRef: {{name: {pipeline}}}}}\n"
+                    "apiVersion: tekton.dev/v1\nkind: {kind}Run\nmetadata: {{name: made}}\nspec: {{{lower}Ref: {{name: {name}}}}}\n"
                 );
                 let output = up.kubectl_with_input(&["--namespace", &namespace, "create", "-f", "-"], &text);
                 assert!(output.status.success(), "{}", shown(&output));
-                "pipelinerun.tekton.dev/made".to_owned()
+                format!("{lower}run.tekton.dev/made")
             }
         };
         let condition =
