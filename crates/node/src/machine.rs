@@ -5,6 +5,7 @@ use std::fs;
 
 use linux::privileges::UserIsolation;
 use oci_spec::image::{ConfigBuilder, ImageConfiguration};
+use sandbox::placement::NodeFacts;
 use sandbox::{Image, Machine, Rootfs};
 
 use crate::options::Options;
@@ -29,6 +30,18 @@ pub(crate) fn read(options: &Options, directories: &Directories) -> Machine {
         permissions: options.permissions,
         limits: options.limits,
     }
+}
+
+/// What this machine offers to Pods that choose.
+pub(crate) fn facts(name: &str) -> NodeFacts {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    let cpu_millis = i64::try_from(processors()).unwrap_or(i64::MAX).saturating_mul(1_000);
+    let memory = memory_bytes(&fs::read_to_string("/proc/meminfo").unwrap_or_default());
+    NodeFacts::new(name, architecture, cpu_millis, i64::try_from(memory).unwrap_or(i64::MAX))
 }
 
 fn memory_bytes(meminfo: &str) -> u64 {

@@ -9,7 +9,7 @@ use archive::LogStore;
 use client::{CLUSTER_ANNOTATION, Client, Followed, Watcher, WatcherOptions};
 use k8s_openapi::api::core::v1::Pod;
 use parking_lot::Mutex;
-use sandbox::PodRef;
+use sandbox::{PodRef, placement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ use crate::machine;
 use crate::options::Options;
 use crate::pod_dir::Directories;
 use crate::queue::{Queue, Waiting};
+use crate::status_writer;
 use crate::worker::{Outcome, Shared, View, Worker};
 
 /// A node that is set up but does not run yet.
@@ -40,7 +41,8 @@ impl Service {
         let slots = Arc::new(Semaphore::new(options.pods_max.max(1)));
         let ids = Mutex::new(IdPool::default());
         let client = client.named("psvc-node");
-        let shared = Shared { options, directories, machine, client, images, logs, ids, slots };
+        let facts = machine::facts(&options.name);
+        let shared = Shared { options, facts, directories, machine, client, images, logs, ids, slots };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -180,6 +182,7 @@ impl Dispatcher {
             return;
         }
         match verdict(&pod, &self.shared.options.name) {
+            Verdict::Wait if is_unbound(&pod) && self.cannot_run(&pod_ref, &pod) => {}
             Verdict::Wait => {
                 let (cluster, uid) = (pod_ref.cluster, pod_ref.uid);
                 self.queue.put(Waiting { cluster, uid, pod });
@@ -197,6 +200,17 @@ impl Dispatcher {
                 self.workers.spawn(async move { (uid, worker.fail(message).await) });
             }
         }
+    }
+
+    /// Whether an unbound Pod can never run here; its status then says why, once.
+    fn cannot_run(&mut self, pod_ref: &PodRef, pod: &Arc<Pod>) -> bool {
+        let Some(message) = placement::misfit(pod, &self.shared.facts) else { return false };
+        if !status_writer::says_unschedulable(pod, &message) {
+            let uid = pod_ref.uid.clone();
+            let worker = self.worker(pod_ref.clone(), pod, View::Here(Arc::clone(pod)));
+            self.workers.spawn(async move { (uid, worker.unschedulable(&message).await) });
+        }
+        true
     }
 
     fn start_next(&mut self, slot: OwnedSemaphorePermit) {
@@ -260,6 +274,10 @@ fn verdict(pod: &Pod, node_name: &str) -> Verdict {
         Some(_) if deleted => Verdict::Remove,
         Some(_) => Verdict::Wait,
     }
+}
+
+fn is_unbound(pod: &Pod) -> bool {
+    pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()).is_none_or(str::is_empty)
 }
 
 fn is_over(pod: &Pod) -> bool {

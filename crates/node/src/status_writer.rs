@@ -4,7 +4,10 @@
 use std::time::Duration;
 
 use client::{Api, DeleteOptions, Error, Patch, PatchOptions};
-use k8s_openapi::api::core::v1::{Pod, PodStatus};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Pod, PodCondition, PodStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use sandbox::PodRef;
 use serde_json::json;
 
 /// First wait after a failed request; doubled each time.
@@ -48,6 +51,31 @@ pub(crate) async fn write(api: Api<Pod>, name: String, uid: String, status: PodS
             }
         }
     }
+}
+
+/// Says of an unbound Pod that no node can run it, as Kubernetes' scheduler does.
+pub(crate) async fn unschedulable(api: &Api<Pod>, pod: &PodRef, message: &str, at: Timestamp) -> Written {
+    let condition = PodCondition {
+        type_: "PodScheduled".to_owned(),
+        status: "False".to_owned(),
+        reason: Some("Unschedulable".to_owned()),
+        message: Some(message.to_owned()),
+        last_transition_time: Some(Time(Timestamp::from_second(at.as_second()).unwrap_or(at))),
+        ..PodCondition::default()
+    };
+    let phase = Some("Pending".to_owned());
+    let status = PodStatus { phase, conditions: Some(vec![condition]), ..PodStatus::default() };
+    write(api.clone(), pod.name.clone(), pod.uid.clone(), status).await
+}
+
+/// Whether a Pod's status says already that it cannot run, and why.
+pub(crate) fn says_unschedulable(pod: &Pod, message: &str) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.message.as_deref() == Some(message)
+    })
 }
 
 /// Removes the object of a Pod that was deleted and has stopped.

@@ -12,6 +12,7 @@ use client::{Api, Client, Patch, PatchOptions};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use parking_lot::Mutex;
+use sandbox::placement::NodeFacts;
 use sandbox::{Machine, PodPlan, PodRef};
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) directories: Directories,
     pub(crate) machine: Machine,
+    /// What this machine offers to Pods that choose.
+    pub(crate) facts: NodeFacts,
     pub(crate) client: Client,
     pub(crate) images: Arc<dyn Images>,
     pub(crate) logs: LogStore,
@@ -169,6 +172,12 @@ impl Worker {
     pub(crate) async fn remove(self) -> Outcome {
         status_writer::remove(&self.api, &self.pod_ref.name, &self.pod_ref.uid).await;
         Outcome::Done
+    }
+
+    /// Says in the Pod's status that it cannot run here.
+    pub(crate) async fn unschedulable(self, message: &str) -> Outcome {
+        status_writer::unschedulable(&self.api, &self.pod_ref, message, Timestamp::now()).await;
+        Outcome::Left
     }
 
     async fn claim(&self, pod: &Pod) -> bool {

@@ -12,6 +12,7 @@ mod input;
 mod mounts;
 mod needs;
 mod oci;
+pub mod placement;
 mod plan;
 mod planner;
 mod quantity;

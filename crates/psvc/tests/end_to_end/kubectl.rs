@@ -149,3 +149,20 @@ fn psvc_logs_follows_a_run() {
         shown(&output)
     );
 }
+
+#[test]
+fn what_fits_no_node_waits_and_says_why() {
+    let up = Up::start(&["--allow-host-image"]);
+    let text = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: huge}\nspec:\n  taskSpec:\n    steps:\n      - {name: s, image: psvc.local/host, script: 'true', computeResources: {requests: {cpu: '500'}}}\n";
+    let output = up.kubectl_with_input(&["create", "-f", "-"], text);
+    assert!(output.status.success(), "{}", shown(&output));
+    up.ok(&[
+        "wait",
+        "--for=jsonpath={.status.conditions[0].reason}=ExceededNodeResources",
+        "--timeout=30s",
+        "taskrun/huge",
+    ]);
+    let pod = up.ok(&["get", "pod", "huge-pod", "-o", "jsonpath={.status.conditions[0].message}"]);
+    assert_eq!(pod, "0/1 nodes are available: 1 Insufficient cpu.");
+    up.ok(&["delete", "taskrun", "huge", "--timeout=30s"]);
+}
