@@ -39,14 +39,23 @@ impl IncludeObject {
     }
 }
 
-/// The `columnDefinitions`: `Name` first, and `Age` if the kind has no columns of its own.
+/// Events have the name among their own columns, far behind; all others show it first.
+fn names_first(columns: &[Column]) -> bool {
+    columns.iter().all(|column| column.name != "Name")
+}
+
+/// The `columnDefinitions`: `Name` first unless the kind has it elsewhere, and `Age` if it has no columns of its own.
 #[must_use]
 pub fn definitions(columns: &[Column]) -> Value {
     let definition = |name: &str, kind: &str, format: &str, description: &str, priority: i32| json!({"name": name, "type": kind, "format": format, "description": description, "priority": priority});
     let name = "Name must be unique within a namespace, and is how the object is identified.";
-    let mut all = vec![definition("Name", "string", "name", name, 0)];
+    let mut all = Vec::with_capacity(columns.len() + 1);
+    if names_first(columns) {
+        all.push(definition("Name", "string", "name", name, 0));
+    }
     for column in columns {
-        all.push(definition(column.name, column.kind, "", column.description, column.priority));
+        let format = if column.name == "Name" { "name" } else { "" };
+        all.push(definition(column.name, column.kind, format, column.description, column.priority));
     }
     if columns.is_empty() {
         all.push(definition("Age", "date", "", "When the object was created, as the time since then.", 0));
@@ -58,7 +67,10 @@ pub fn definitions(columns: &[Column]) -> Value {
 /// RFC 3339.
 #[must_use]
 pub fn row(columns: &[Column], stored: &Value, served: &Value, include: IncludeObject, now: &str) -> Value {
-    let mut cells = vec![json!(meta::name(stored))];
+    let mut cells = Vec::with_capacity(columns.len() + 1);
+    if names_first(columns) {
+        cells.push(json!(meta::name(stored)));
+    }
     cells.extend(columns.iter().map(|column| cell(column, stored, now)));
     if columns.is_empty() {
         let created = meta::text(stored, &["metadata", "creationTimestamp"]);
@@ -171,5 +183,23 @@ mod tests {
         let table = table(Some(definitions(&[])), vec![row], json!({"resourceVersion": "7"}));
         assert_eq!(table["columnDefinitions"][0]["format"], "name");
         assert_eq!(table["metadata"]["resourceVersion"], "7");
+    }
+
+    #[test]
+    fn a_kind_that_has_the_name_among_its_columns_does_not_show_it_twice() {
+        let column = |name, path| Column {
+            name,
+            kind: "string",
+            priority: 0,
+            description: "",
+            cell: Cell::Path(path),
+        };
+        let columns = [column("Type", ".type"), column("Name", ".metadata.name")];
+        let headings = definitions(&columns);
+        let names: Vec<_> = headings.as_array().unwrap().iter().map(|heading| &heading["name"]).collect();
+        assert_eq!(names, ["Type", "Name"]);
+        let event = json!({ "type": "Normal", "metadata": { "name": "e" } });
+        let row = row(&columns, &event, &event, IncludeObject::None, "2026-01-01T00:00:00Z");
+        assert_eq!(row["cells"], json!(["Normal", "e"]));
     }
 }

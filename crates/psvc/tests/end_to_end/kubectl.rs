@@ -27,6 +27,8 @@ fn the_tour_of_the_readme_works() {
     assert!(described.contains("Succeeded"), "{described}");
     let events = up.ok(&["events", "--for", "pipelinerun/hello"]);
     assert!(events.contains("Succeeded"), "{events}");
+    let events = up.ok(&["get", "events"]);
+    assert!(events.starts_with("LAST SEEN "), "{events}");
     let explained = up.ok(&["explain", "pipelinerun.spec.timeouts"]);
     assert!(explained.contains("FIELD: timeouts"), "{explained}");
     let resources = up.ok(&["api-resources"]);
