@@ -65,6 +65,7 @@ fn finish(
             tracing::debug!(controller = controller.name, %key, "it changed meanwhile; once more");
             Done::Failed
         }
+        Err(Failure::Moot) => Done::Settled,
         Err(Failure::Loud(what)) => {
             tracing::warn!(controller = controller.name, %key, "could not {what}");
             Done::Failed
@@ -75,6 +76,8 @@ fn finish(
 
 enum Failure {
     Conflict,
+    /// There is nothing left to work on.
+    Moot,
     Loud(String),
 }
 
@@ -82,6 +85,9 @@ impl Failure {
     fn of(error: &Error) -> Self {
         if error.is_conflict() {
             return Self::Conflict;
+        }
+        if error.is_about_nothing() {
+            return Self::Moot;
         }
         let mut text = error.to_string();
         let mut cause = std::error::Error::source(error);

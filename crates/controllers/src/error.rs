@@ -26,6 +26,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// Whether the whole workspace is gone, and with it everything that could be done.
+    pub(crate) fn is_about_nothing(&self) -> bool {
+        let Self::Api(client::Error::Forbidden(refusal)) = self else { return false };
+        refusal.status.message.as_deref().is_some_and(|message| message.ends_with("LogicalCluster not found"))
+    }
+
     /// Whether the object changed while it was worked on, which is everyday life and not worth a word.
     pub(crate) fn is_conflict(&self) -> bool {
         matches!(self, Self::Api(client::Error::Conflict(_)))
