@@ -15,12 +15,14 @@ mod run;
 mod system;
 mod up;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
 use cli::{Cli, Command, SHIM_COMMAND};
 use failure::Failure;
+use linux::privileges::{Privileges, UserIsolation};
 
 fn main() -> ExitCode {
     // Before anything else: a shim has one thread and reads no configuration.
@@ -44,12 +46,13 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Run(arguments) => {
-            become_node()?;
-            on_runtime(run::run(arguments))
+            let isolation = isolation(&std::env::temp_dir())?;
+            on_runtime(run::run(arguments, isolation))
         }
-        Command::Up(arguments) => {
-            become_node()?;
-            on_runtime(up::up(arguments))
+        Command::Up(mut arguments) => {
+            let directory = up::data_directory(&mut arguments)?;
+            let isolation = isolation(&directory)?;
+            on_runtime(up::up(arguments, directory, isolation))
         }
         Command::Logs(arguments) => on_runtime(logs::logs(arguments)),
         Command::Image(command) => {
@@ -66,6 +69,20 @@ fn execute(command: Command) -> Result<ExitCode, Failure> {
         }
         Command::PodShim { directory } => Ok(node::shim::main(&directory)),
     }
+}
+
+/// Becomes what runs containers, and finds out how well they can be kept apart from this machine's users. What
+/// is missing is said in one line each.
+fn isolation(directory: &Path) -> Result<UserIsolation, Failure> {
+    become_node()?;
+    let privileges = Privileges::detect(directory);
+    if privileges.fatal {
+        return Err(Failure::usage(privileges.problems.join("; ")));
+    }
+    for problem in &privileges.problems {
+        eprintln!("psvc: {problem}");
+    }
+    Ok(privileges.isolation)
 }
 
 /// An ordinary user becomes root of a user namespace of their own; this must happen before any thread exists.

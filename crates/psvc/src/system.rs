@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::{Client, Dynamic, Error, ResourceType};
+use linux::privileges::UserIsolation;
 use policy::Identity;
 use registry::{ImageStore, Registries};
 use serde_json::json;
@@ -52,6 +53,7 @@ pub(crate) struct NodeSetup {
     registries: Registries,
     pods_max: Option<usize>,
     allow_host_image: bool,
+    isolation: UserIsolation,
     /// Host directories as claims, and Pods that end with this process.
     one_user: bool,
 }
@@ -69,11 +71,18 @@ impl NodeSetup {
         let oci_runtime =
             oci_runtime.map_err(|error: linux::Error| Failure::usage(format!("--oci-runtime: {error}")))?;
         let pods_max = arguments.max_pods;
-        Ok(Self { network, oci_runtime, registries, pods_max, allow_host_image: false, one_user: false })
+        let (allow_host_image, isolation, one_user) = (false, UserIsolation::None, false);
+        Ok(Self { network, oci_runtime, registries, pods_max, allow_host_image, isolation, one_user })
     }
 
     pub(crate) fn with_host_image(mut self, allowed: bool) -> Self {
         self.allow_host_image = allowed;
+        self
+    }
+
+    /// How containers are kept apart from the machine's users.
+    pub(crate) fn with_isolation(mut self, isolation: UserIsolation) -> Self {
+        self.isolation = isolation;
         self
     }
 
@@ -93,6 +102,7 @@ impl NodeSetup {
             Network::None => sandbox::Network::None,
         };
         options.allow_host_image = self.allow_host_image;
+        options.isolation = self.isolation;
         options.permissions.host_paths = self.one_user;
         options.kill_with_parent = self.one_user;
         options.oci_runtime.clone_from(&self.oci_runtime);

@@ -1,9 +1,10 @@
 //! `psvc up`: the service, until it is told to stop.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use linux::privileges::UserIsolation;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,15 +13,25 @@ use crate::data;
 use crate::failure::Failure;
 use crate::system::{NodeSetup, Storage, System, SystemOptions};
 
-pub(crate) async fn up(arguments: UpArguments) -> Result<ExitCode, Failure> {
-    let directory = match &arguments.data_dir {
-        Some(directory) => directory.clone(),
+/// The data directory, made if it is missing.
+pub(crate) fn data_directory(arguments: &mut UpArguments) -> Result<PathBuf, Failure> {
+    let directory = match arguments.data_dir.take() {
+        Some(directory) => directory,
         None => data::default_directory()?,
     };
     let making = || format!("make the data directory `{}`", directory.display());
     std::fs::create_dir_all(&directory).map_err(|error| Failure::other(making(), error))?;
+    Ok(directory)
+}
+
+pub(crate) async fn up(
+    arguments: UpArguments,
+    directory: PathBuf,
+    isolation: UserIsolation,
+) -> Result<ExitCode, Failure> {
     let node = NodeSetup::from_arguments(&arguments.node, arguments.network)?
-        .with_host_image(arguments.allow_host_image);
+        .with_host_image(arguments.allow_host_image)
+        .with_isolation(isolation);
 
     // Take the address first: a second `up` must fail before it touches anything.
     let listener = TcpListener::bind(arguments.listen).await;
@@ -35,17 +46,18 @@ pub(crate) async fn up(arguments: UpArguments) -> Result<ExitCode, Failure> {
     let pki = pki.map_err(|error| Failure::other("open the certificates", error))?;
     let tls = pki.server_config(&[address.ip().to_string()], now);
     let tls = tls.map_err(|error| Failure::other("make the server's certificate", error))?;
-    write_kubeconfig(&pki, &directory, &url, now)?;
-
     let system = System::start(SystemOptions {
         images: directory.join("images"),
-        directory,
+        directory: directory.clone(),
         storage: Storage::Embedded,
         external_url: url.clone(),
         root_ca_pem: Some(pki.ca_pem().to_owned()),
         node,
     })
     .await?;
+
+    // Only now: the store's lock is ours, so nobody else's file is overwritten.
+    write_kubeconfig(&pki, &directory, &url, now)?;
 
     println!("ready {url}");
     let _gone = std::io::stdout().flush();

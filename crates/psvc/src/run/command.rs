@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use client::{Client, Dynamic, Error, Patch, PatchOptions, ResourceType, WriteOptions};
+use linux::privileges::UserIsolation;
 use serde_json::{Value, json};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use types::GroupVersion;
 
 use super::follow::Follower;
@@ -23,7 +25,7 @@ use crate::system::{NodeSetup, Storage, System, SystemOptions};
 const HOST_PATH: &str = "pipelineservice.io/host-path";
 
 /// Runs what the files hold.
-pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn run(arguments: RunArguments, isolation: UserIsolation) -> Result<ExitCode, Failure> {
     let begun = Instant::now();
     let manifests = manifest::read(&arguments.files)?;
     for manifest in &manifests {
@@ -32,6 +34,12 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
     let values = manifests.iter().map(|manifest| manifest.value.clone()).collect();
     let mut selection = select(values).map_err(Failure::usage)?;
     apply_params(&mut selection, &arguments.params).map_err(Failure::usage)?;
+    if let Some(run) = selection.runs.iter().find(|run| is_pending(run)) {
+        let name = name_of(run);
+        return Err(Failure::usage(format!(
+            "{name}: it is pending, and nobody would start it: remove spec.status"
+        )));
+    }
     let directories = apply_workspaces(&mut selection, &arguments.workspaces).map_err(Failure::usage)?;
     for directory in &directories {
         selection.objects.push(claim(directory)?);
@@ -39,14 +47,19 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<ExitCode, Failure> {
 
     let temporary =
         tempfile::tempdir().map_err(|error| Failure::other("make a temporary directory", error))?;
-    let system = start(&arguments, temporary.path()).await?;
+    let system = start(&arguments, temporary.path(), isolation).await?;
     let ended = whole(&arguments, &manifests, selection, system.client(), begun).await;
     system.stop().await;
     ended
 }
 
-async fn start(arguments: &RunArguments, temporary: &Path) -> Result<System, Failure> {
-    let node = NodeSetup::from_arguments(&arguments.node, arguments.network)?.for_one_user();
+async fn start(
+    arguments: &RunArguments,
+    temporary: &Path,
+    isolation: UserIsolation,
+) -> Result<System, Failure> {
+    let node = NodeSetup::from_arguments(&arguments.node, arguments.network)?;
+    let node = node.for_one_user().with_isolation(isolation);
     let images = crate::data::images_directory(None)?;
     System::start(SystemOptions {
         directory: temporary.to_path_buf(),
@@ -188,6 +201,7 @@ async fn follow_all(
         view.say(&format!("{} {} started", run["kind"].as_str().unwrap_or_default(), name_of(run)));
     }
     let mut interrupted = false;
+    let mut interrupts = Interrupts::listen()?;
     for run in &runs {
         let follower = Follower::new(client.cluster(WORKSPACE), run.clone(), false);
         let following = follower.follow(view);
@@ -195,8 +209,7 @@ async fn follow_all(
         let last = loop {
             tokio::select! {
                 last = &mut following => break last,
-                signal = tokio::signal::ctrl_c() => {
-                    signal.map_err(|error| Failure::other("listen for signals", error))?;
+                _ = interrupts.recv() => {
                     if interrupted {
                         return Ok(None);
                     }
@@ -210,6 +223,26 @@ async fn follow_all(
         finished.push(last.map_err(|error| Failure::other("follow the run", error))?);
     }
     Ok(Some(finished))
+}
+
+/// SIGINT and SIGTERM: people press Ctrl-C, and CI systems terminate.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::other("listen for signals", error));
+        Ok(Self { interrupt: listen(SignalKind::interrupt())?, terminate: listen(SignalKind::terminate())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
 }
 
 /// Asks for the end of a run, with its final tasks.
@@ -242,6 +275,10 @@ fn conclude(view: &View, run: &Value, begun: Instant) {
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         view.say(&format!("  {} = {}", result["name"].as_str().unwrap_or_default(), value.trim_end()));
     }
+}
+
+fn is_pending(run: &Value) -> bool {
+    run["spec"]["status"].as_str().is_some_and(|status| status.ends_with("Pending"))
 }
 
 fn name_of(run: &Value) -> &str {

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first cancels the run and lets its final tasks run, the second kills everything.
+//! Ctrl-C or SIGTERM: the first cancels the run and lets its final tasks run, the second kills everything.
 
 use std::io::{BufReader, Read as _};
 use std::path::Path;
@@ -50,10 +50,10 @@ fn wait_for(out: &mut impl std::io::BufRead, wanted: &str) {
 }
 
 #[test]
-fn the_first_interrupt_cancels_with_final_tasks() {
+fn the_first_signal_cancels_with_final_tasks() {
     let data = tempfile::tempdir().unwrap();
     let (mut child, mut out) = start(data.path(), "0");
-    signal(child.id(), "INT");
+    signal(child.id(), "TERM");
     let mut rest = String::new();
     out.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(6), "{rest}");

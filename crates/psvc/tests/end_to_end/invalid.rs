@@ -40,6 +40,11 @@ fn a_wrong_file_is_refused_with_its_line_and_field() {
             &["bad.yaml:", "cycle detected"],
         ),
         (
+            "pending",
+            format!("{pipeline}      - {{name: a, {step}}}\n  status: PipelineRunPending\n"),
+            &["bad: it is pending"],
+        ),
+        (
             "wrong type",
             format!("{head}      - image: [1]\n        script: 'true'\n"),
             &["bad.yaml:", "image"],

@@ -168,3 +168,33 @@ fn what_fits_no_node_waits_and_says_why() {
     assert_eq!(pod, "0/1 nodes are available: 1 Insufficient cpu.");
     up.ok(&["delete", "taskrun", "huge", "--timeout=30s"]);
 }
+
+#[test]
+fn a_second_service_in_one_directory_is_refused_and_disturbs_nothing() {
+    let up = Up::start(&[]);
+    let directory = up.kubeconfig().parent().unwrap().to_owned();
+    let before = std::fs::read_to_string(up.kubeconfig()).unwrap();
+    let second = std::process::Command::new(PSVC)
+        .args(["up", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(&directory)
+        .output()
+        .unwrap();
+    assert!(!second.status.success(), "{}", shown(&second));
+    assert_eq!(std::fs::read_to_string(up.kubeconfig()).unwrap(), before);
+    up.ok(&["get", "namespaces"]);
+}
+
+#[test]
+fn as_root_every_pod_has_a_user_namespace() {
+    let up = Up::start(&["--allow-host-image"]);
+    let text = "apiVersion: tekton.dev/v1\nkind: TaskRun\nmetadata: {name: ids}\nspec:\n  taskSpec:\n    steps:\n      - {name: s, image: psvc.local/host, script: 'cat /proc/self/uid_map'}\n";
+    let output = up.kubectl_with_input(&["create", "-f", "-"], text);
+    assert!(output.status.success(), "{}", shown(&output));
+    up.ok(&["wait", "--for=condition=Succeeded", "--timeout=60s", "taskrun/ids"]);
+    let map = up.ok(&["logs", "ids-pod"]);
+    let first: Vec<&str> = map.split_whitespace().take(2).collect();
+    assert!(
+        first[0] == "0" && first[1] != "0",
+        "the root of the container is the root of the machine: {map}"
+    );
+}
