@@ -88,16 +88,29 @@ impl Printer {
         Err(Failure::usage(format!("there is no `{text}` in namespace `{}`", self.namespace)))
     }
 
+    /// Prints the logs of a Pod's containers, one after the other; those of a Pod that is gone as long as it had one.
     async fn pod(&self, pod: &str) -> Result<(), Failure> {
-        let failed = |error| Failure::other(format!("read the logs of Pod `{pod}`"), error);
-        let options =
-            LogOptions { follow: self.follow, timestamps: self.timestamps, ..LogOptions::default() };
         let pods = self.cluster.namespaced::<Pod>(&self.namespace);
-        let mut stream = pods.logs(pod, &options).await.map_err(failed)?;
-        while let Some(part) = stream.next().await {
-            let part = part.map_err(|error| Failure::other("read the log", error))?;
-            if std::io::stdout().write_all(&part).is_err() {
-                break;
+        let found =
+            pods.find(pod).await.map_err(|error| Failure::other(format!("find Pod `{pod}`"), error))?;
+        let containers: Vec<Option<String>> = match found.and_then(|pod| pod.spec) {
+            Some(spec) => spec.containers.into_iter().map(|container| Some(container.name)).collect(),
+            None => vec![None],
+        };
+        for container in containers {
+            let options = LogOptions {
+                container,
+                follow: self.follow,
+                timestamps: self.timestamps,
+                ..LogOptions::default()
+            };
+            let failed = |error| Failure::other(format!("read the logs of Pod `{pod}`"), error);
+            let mut stream = pods.logs(pod, &options).await.map_err(failed)?;
+            while let Some(part) = stream.next().await {
+                let part = part.map_err(|error| Failure::other("read the log", error))?;
+                if std::io::stdout().write_all(&part).is_err() {
+                    return Ok(());
+                }
             }
         }
         Ok(())

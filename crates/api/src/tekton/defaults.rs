@@ -12,6 +12,10 @@ const TIMEOUT: &str = "1h0m0s";
 /// The service account of a run that names none.
 const SERVICE_ACCOUNT: &str = "default";
 
+/// The label that says who made a run, and the value that Tekton gives it.
+const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
+const MANAGER: &str = "tekton-pipelines";
+
 type Fields = Map<String, Value>;
 
 pub(super) fn task(object: &mut Value) {
@@ -27,6 +31,10 @@ pub(super) fn pipeline(object: &mut Value) {
 }
 
 pub(super) fn task_run(object: &mut Value) {
+    let metadata = object.get_mut("metadata").and_then(Value::as_object_mut);
+    if let Some(labels) = metadata.and_then(|metadata| child_or_new(metadata, "labels")) {
+        default_text(labels, MANAGED_BY, MANAGER);
+    }
     let Some(spec) = spec(object) else { return };
     default_text(spec, "timeout", TIMEOUT);
     default_text(spec, "serviceAccountName", SERVICE_ACCOUNT);

@@ -138,6 +138,20 @@ fn the_host_image_must_be_allowed() {
 #[test]
 fn psvc_logs_follows_a_run() {
     let up = Up::start(&["--allow-host-image"]);
+    up.ok(&["create", "-f", "examples/on-error.yaml"]);
+    up.ok(&["wait", "--for=condition=Succeeded", "--timeout=60s", "taskrun/on-error"]);
+    let output = std::process::Command::new(PSVC)
+        .args(["logs", "pod/on-error-pod", "--kubeconfig"])
+        .arg(up.kubeconfig())
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "2 warnings\nlint ended with 3\n",
+        "{}",
+        shown(&output)
+    );
+
     up.ok(&["create", "-f", "examples/diamond.yaml"]);
     let output = std::process::Command::new(PSVC)
         .args(["logs", "-f", "diamond", "--kubeconfig"])
