@@ -15,11 +15,20 @@ pub(crate) fn of_store(error: &store::Error) -> StatusError {
         store::Error::Future { asked, newest } => too_large_version(asked.0, newest.0),
         store::Error::Closed => StatusError::new(Reason::ServiceUnavailable, "the server is shutting down")
             .about(Details { retry_after_seconds: Some(1), ..Details::default() }),
+        store::Error::Durability { source, .. } => {
+            tracing::error!(error = %error, cause = %source, "the store takes no more writes");
+            StatusError::new(Reason::InternalError, format!("Internal error occurred: {}", stopped(source)))
+        }
         other => {
             tracing::error!(error = %other, "the store failed");
             StatusError::new(Reason::InternalError, "Internal error occurred: the store could not do it")
         }
     }
+}
+
+/// What a store says that could not make a write durable.
+pub(crate) fn stopped(cause: &std::io::Error) -> String {
+    format!("the store takes no more writes: {cause}; the service must be restarted")
 }
 
 /// A resource version that has not happened yet.

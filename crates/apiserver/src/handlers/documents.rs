@@ -25,6 +25,10 @@ pub(crate) fn health(call: &Call<'_>) -> Response<Body> {
     if *call.inner.stopping.borrow() {
         return respond::plain(StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
+    if let Some(why) = call.inner.registry.stopped() {
+        let text = format!("[+]ping ok\n[-]store failed: {why}\nhealthz check failed\n");
+        return respond::plain(StatusCode::INTERNAL_SERVER_ERROR, text);
+    }
     let text =
         if call.query.has("verbose") { "[+]ping ok\n[+]store ok\nhealthz check passed\n" } else { "ok" };
     respond::plain(StatusCode::OK, text)

@@ -2,7 +2,7 @@
 //! Invariant: a key that a call reads or writes first lies inside the grant's target; what else a write entails
 //! (the logical cluster of a workspace, the service account of a namespace) is the server's own consequence.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use machinery::status::{Reason, StatusError};
@@ -16,6 +16,8 @@ use crate::errors;
 /// Reads and writes entries.
 pub(crate) struct Registry {
     store: Arc<dyn Store>,
+    /// Why the store takes no more writes; it never does again before a restart.
+    stopped: OnceLock<String>,
 }
 
 /// A write of one object and what it entails.
@@ -44,7 +46,19 @@ pub(crate) enum Written {
 
 impl Registry {
     pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+        Self { store, stopped: OnceLock::new() }
+    }
+
+    /// Why nothing can be written any more; `None` while all is well.
+    pub(crate) fn stopped(&self) -> Option<&str> {
+        self.stopped.get().map(String::as_str)
+    }
+
+    fn failed(&self, error: &store::Error) -> StatusError {
+        if let store::Error::Durability { source, .. } = error {
+            self.stopped.get_or_init(|| errors::stopped(source));
+        }
+        errors::of_store(error)
     }
 
     /// The newest revision.
@@ -104,7 +118,7 @@ impl Registry {
             None => Op::Delete(key),
         });
         txn.ops.extend(change.also);
-        match self.store.txn(txn).await.map_err(|error| errors::of_store(&error))? {
+        match self.store.txn(txn).await.map_err(|error| self.failed(&error))? {
             Outcome::Committed(committed) => Ok(Written::At(committed.revision)),
             Outcome::Refused(0, entry) => Ok(Written::Other(entry)),
             Outcome::Refused(..) => Ok(Written::OtherKey),
