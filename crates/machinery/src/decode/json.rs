@@ -148,7 +148,7 @@ impl Reader<'_> {
         Ok(c)
     }
 
-    /// `\uXXXX`, or a pair of surrogates; half a pair is replaced, as Go does.
+    /// `\u` and four hexadecimal digits, or a pair of surrogates; half a pair is replaced, as Go does.
     fn unicode(&mut self) -> Result<char, DecodeError> {
         let high = self.hex4()?;
         if (0xd800..0xdc00).contains(&high) && self.body[self.at..].starts_with(b"\\u") {
